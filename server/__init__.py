@@ -1,0 +1,1 @@
+"""Serves the page, the engine and the model shards over HTTPS."""

@@ -1,0 +1,1 @@
+"""Quantizes checkpoints, splits them into shards, checks, downloads and makes them up."""
