@@ -1,0 +1,1 @@
+"""The GPU layer: one interface (`base`), two backends (`browser`, `native`)."""

@@ -1,0 +1,194 @@
+"""What the engine asks of a GPU. Two backends answer: `browser.py` (WebGPU in a worker) and `native.py` (wgpu-py).
+
+Everything is by handle: a buffer, a pipeline or a program is a small integer the backend understands, so that in the
+browser one call crosses from Python to JavaScript per object, and one per replay of a whole program.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from voxtab.errors import VoxtabError
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """A storage or uniform buffer. `size` is in bytes, a multiple of 4. Starts zeroed, as WebGPU promises."""
+
+    id: int
+    size: int
+
+
+@dataclass(frozen=True)
+class AdapterInfo:
+    """`name` is for people; `software` is true for CPU rasterizers, which want other tile sizes than GPUs."""
+
+    name: str
+    software: bool
+    max_binding_bytes: int
+    max_buffer_bytes: int
+    max_workgroups: int
+
+
+@dataclass
+class Counters:
+    """What has crossed to the GPU so far. `calls` counts Python's calls into the backend."""
+
+    submits: int = 0
+    readbacks: int = 0
+    calls: int = 0
+
+    def since(self, start: "Counters") -> dict[str, int]:
+        return {
+            "submits": self.submits - start.submits,
+            "readbacks": self.readbacks - start.readbacks,
+            "calls": self.calls - start.calls,
+        }
+
+    def copy(self) -> "Counters":
+        return Counters(self.submits, self.readbacks, self.calls)
+
+
+class Readback(ABC):
+    """Bytes on their way back. The copy is in the queue already; `bytes()` waits for it."""
+
+    @abstractmethod
+    async def bytes(self) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """One kernel run: `bindings` are (binding number, buffer) of group 0; `grid` is in workgroups."""
+
+    pipeline: int
+    bindings: tuple[tuple[int, Buffer], ...]
+    grid: tuple[int, int, int]
+
+
+@dataclass
+class Program:
+    """A recorded list of dispatches. Building is Python; `gpu.run(program)` is one call and one submit."""
+
+    id: int
+    dispatches: int = field(default=0)
+
+
+class Gpu(ABC):
+    """A device. Sizes and offsets are bytes and multiples of 4. Raises VoxtabError with code device-lost or
+    adapter-too-small; every other failure is a bug of ours and stays what it is."""
+
+    info: AdapterInfo
+
+    def __init__(self) -> None:
+        self.counters = Counters()
+        self.allocated: dict[int, int] = {}
+        self._uniforms: dict[bytes, Buffer] = {}
+        self._pipelines: dict[tuple[str, tuple[tuple[str, int], ...]], int] = {}
+
+    @property
+    def gpu_bytes(self) -> int:
+        return sum(self.allocated.values())
+
+    def buffer(self, size: int, label: str) -> Buffer:
+        """A zeroed buffer of at least `size` bytes."""
+        size = max(4, (size + 3) // 4 * 4)
+        if size > self.info.max_buffer_bytes:
+            raise VoxtabError(
+                "adapter-too-small",
+                f"{label} needs a buffer of {size / 1e6:.0f} MB; this adapter allows"
+                f" {self.info.max_buffer_bytes / 1e6:.0f} MB.",
+                "Use a smaller model or a smaller kv window.",
+            )
+        self.counters.calls += 1
+        made = Buffer(self._create_buffer(size, label), size)
+        self.allocated[made.id] = size
+        return made
+
+    def free(self, buffer: Buffer) -> None:
+        if self.allocated.pop(buffer.id, None) is not None:
+            self.counters.calls += 1
+            self._destroy_buffer(buffer.id)
+
+    def write(self, buffer: Buffer, offset: int, data: "bytes | bytearray | memoryview") -> None:
+        """Queue `data` for `buffer` at `offset`; it lands before whatever is run later."""
+        self.counters.calls += 1
+        self._write_buffer(buffer.id, offset, data)
+
+    def uniform(self, values: bytes) -> Buffer:
+        """A constant buffer with these bytes; equal contents share one buffer."""
+        found = self._uniforms.get(values)
+        if found is None:
+            found = self.buffer(max(16, len(values)), "uniform")
+            self.write(found, 0, values)
+            self._uniforms[values] = found
+        return found
+
+    def pipeline(self, key: str, source: str, constants: dict[str, int] | None = None) -> int:
+        """The compute pipeline of kernel `key` (entry point `main`) with WGSL override constants; made once."""
+        identity = (key, tuple(sorted((constants or {}).items())))
+        found = self._pipelines.get(identity)
+        if found is None:
+            self.counters.calls += 1
+            found = self._create_pipeline(key, source, constants or {})
+            self._pipelines[identity] = found
+        return found
+
+    def program(self, dispatches: Sequence[Dispatch]) -> Program:
+        self.counters.calls += 1
+        return Program(self._create_program(dispatches), len(dispatches))
+
+    def free_program(self, program: Program) -> None:
+        self.counters.calls += 1
+        self._destroy_program(program.id)
+
+    def run(self, program: Program, times: int = 1) -> None:
+        """Replay `program` `times` times in one submit."""
+        self.counters.calls += 1
+        self.counters.submits += 1
+        self._run_program(program.id, times)
+
+    def read(self, buffer: Buffer, offset: int, size: int) -> Readback:
+        """Queue a copy of these bytes and start bringing them back."""
+        self.counters.calls += 1
+        self.counters.readbacks += 1
+        return self._read_buffer(buffer.id, offset, size)
+
+    def copy(self, source: Buffer, target: Buffer, size: int) -> None:
+        """Copy the first `size` bytes from one buffer to another."""
+        self.counters.calls += 1
+        self._copy_buffer(source.id, target.id, size)
+
+    @abstractmethod
+    async def ready(self) -> None:
+        """Wait until every pipeline asked for is compiled; raises if one failed."""
+
+    @abstractmethod
+    async def drain(self) -> None:
+        """Wait until the queue is empty."""
+
+    @abstractmethod
+    def _create_buffer(self, size: int, label: str) -> int: ...
+
+    @abstractmethod
+    def _destroy_buffer(self, buffer: int) -> None: ...
+
+    @abstractmethod
+    def _write_buffer(self, buffer: int, offset: int, data: "bytes | bytearray | memoryview") -> None: ...
+
+    @abstractmethod
+    def _copy_buffer(self, source: int, target: int, size: int) -> None: ...
+
+    @abstractmethod
+    def _create_pipeline(self, key: str, source: str, constants: dict[str, int]) -> int: ...
+
+    @abstractmethod
+    def _create_program(self, dispatches: Sequence[Dispatch]) -> int: ...
+
+    @abstractmethod
+    def _destroy_program(self, program: int) -> None: ...
+
+    @abstractmethod
+    def _run_program(self, program: int, times: int) -> None: ...
+
+    @abstractmethod
+    def _read_buffer(self, buffer: int, offset: int, size: int) -> Readback: ...

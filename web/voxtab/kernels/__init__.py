@@ -1,0 +1,80 @@
+"""Kernel sources: Jinja2 templates of WGSL, rendered here natively and ahead of time for the browser.
+
+A template opens with what it computes, its layout and its grid. Variants (weight type, tile, cache type) are template
+parameters; sizes come in a uniform; switches that cost nothing are WGSL override constants.
+"""
+
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
+WEIGHT_TYPES = ("q4_0", "q8_0", "f16", "f32", "f32_scalar")
+CACHE_TYPES = ("f16", "f32")
+# Threads x rows of the matrix-vector kernel: small groups with many rows suit CPU rasterizers, wide ones GPUs.
+VECTOR_TILES = {"software": (16, 16), "gpu": (32, 8)}
+# Columns of the matrix-matrix kernel: 4 for an 80 ms chunk of the encoder, 8 for anything larger.
+MATRIX_COLUMNS = (4, 8)
+
+RENDERED = "rendered.json"
+
+
+def variants() -> list[tuple[str, dict[str, Any]]]:
+    """Every (template, parameters) the engine can ask for."""
+    plain = ("log_mel", "power_spectrum", "rms_norm", "argmax_rows", "argmax_token", "advance", "shift_rows")
+    found: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in plain]
+    found += [("ring_store", {}), ("repack_conv", {})]
+    for weight in WEIGHT_TYPES:
+        found += [
+            ("matvec", {"weight": weight, "threads": threads, "rows": rows})
+            for threads, rows in VECTOR_TILES.values()
+        ]
+        found += [("matmat", {"weight": weight, "columns": columns}) for columns in MATRIX_COLUMNS]
+        found.append(("embed", {"weight": weight}))
+    for name in ("rope_store", "attention"):
+        found += [(name, {"cache": kind}) for kind in CACHE_TYPES]
+    found += [("repack_blocks", {"weight": weight}) for weight in ("q4_0", "q8_0")]
+    found += [("widen", {"source": source}) for source in ("f16", "bf16")]
+    return found
+
+
+def key(name: str, **parameters: Any) -> str:
+    """`matvec(rows=8,threads=32,weight=q4_0)`: names one rendered variant."""
+    inner = ",".join(f"{k}={v}" for k, v in sorted(parameters.items()))
+    return f"{name}({inner})" if inner else name
+
+
+def source(name: str, **parameters: Any) -> str:
+    """The WGSL of one variant. KeyError in the browser when it was not rendered at build time."""
+    ahead = _rendered()
+    if ahead is not None:
+        return ahead[key(name, **parameters)]
+    return str(_environment().get_template(f"{name}.wgsl").render(parameters))
+
+
+def render_all() -> dict[str, str]:
+    """All variants by key; the engine build stores this as `kernels/rendered.json`."""
+    return {key(name, **parameters): source(name, **parameters) for name, parameters in variants()}
+
+
+@cache
+def _rendered() -> dict[str, str] | None:
+    file = resources.files(__name__) / RENDERED
+    if not file.is_file():
+        return None
+    loaded: dict[str, str] = json.loads(file.read_text("utf-8"))
+    return loaded
+
+
+@cache
+def _environment() -> Any:
+    import jinja2  # not in the browser, where everything is rendered already
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("voxtab", "kernels"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )

@@ -1,0 +1,47 @@
+// Best (value, index) of each of 64 slices of the logits; ties go to the lower index. With a temperature, Gumbel noise is
+// added to logits / temperature, so that the largest is a sample of the softmax (Gumbel-max).
+// logits: f32[count]; best: (value bits, index)[64]; grid: 64 workgroups of 64.
+@group(0) @binding(0) var<storage, read> logits: array<f32>;
+@group(0) @binding(1) var<storage, read_write> best: array<vec2<u32>>;
+@group(0) @binding(2) var<storage, read> control: array<u32>;
+struct Dims { count: u32, inverse_temperature: u32, seed: u32 }
+@group(0) @binding(3) var<uniform> dims: Dims;
+var<workgroup> values: array<f32, 64>;
+var<workgroup> indices: array<u32, 64>;
+
+// The PCG hash (Jarzynski and Olano, 2020).
+fn hash(v: u32) -> u32 {
+  let state = v * 747796405u + 2891336453u;
+  let word = ((state >> ((state >> 28u) + 4u)) ^ state) * 277803737u;
+  return (word >> 22u) ^ word;
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let inverse = bitcast<f32>(dims.inverse_temperature);
+  var value = -3.0e38;
+  var index = 0xFFFFFFFFu;
+  for (var i = group.x * 64u + lane; i < dims.count; i += 4096u) {
+    var here = logits[i];
+    if (inverse > 0.0) {
+      let uniform01 = (f32(hash(hash(hash(dims.seed) + control[0]) + i) >> 8u) + 0.5) / 16777216.0;
+      here = here * inverse - log(-log(uniform01));
+    }
+    if (here > value) {
+      value = here;
+      index = i;
+    }
+  }
+  values[lane] = value;
+  indices[lane] = index;
+  workgroupBarrier();
+  if (lane == 0u) {
+    for (var t = 1u; t < 64u; t++) {
+      if (values[t] > value || (values[t] == value && indices[t] < index)) {
+        value = values[t];
+        index = indices[t];
+      }
+    }
+    best[group.x] = vec2<u32>(bitcast<u32>(value), index);
+  }
+}

@@ -1,0 +1,75 @@
+// out[i, h] = softmax(q[i, h] . keys / sqrt(hd)) values, over positions max(0, p - window + 1) .. p, p = position of row i
+// q, out: f32[n, heads x hd]; caches as rope_store leaves them. Query head h reads kv head h / group.
+// grid: (heads, n) workgroups of 64: tiles of 64 keys, a running maximum and sum (online softmax), each thread owning
+// pairs of output lanes. Head dimension up to 256. Bytes read: the window's keys and values once per query head.
+{% import "cache_pairs.wgsl" as c %}
+@group(0) @binding(0) var<storage, read> q: array<vec2<f32>>;
+@group(0) @binding(1) var<storage, read> keys: array<{{ c.pair_type(cache) }}>;
+@group(0) @binding(2) var<storage, read> values: array<{{ c.pair_type(cache) }}>;
+@group(0) @binding(3) var<storage, read_write> out: array<vec2<f32>>;
+@group(0) @binding(4) var<storage, read> control: array<u32>;
+struct Dims { heads: u32, group: u32, head_pairs: u32, slots: u32, window: u32, scale: u32 }
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+var<workgroup> query: array<vec2<f32>, 128>;
+var<workgroup> scores: array<f32, 64>;
+var<workgroup> weights: array<f32, 64>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let pairs = dims.head_pairs;
+  let position = control[0] + group.y;
+  let first = select(0u, position + 1u - dims.window, position + 1u > dims.window);
+  let q_at = (group.y * dims.heads + group.x) * pairs;
+  let kv_at = (group.x / dims.group) * pairs;
+  let row = dims.heads / dims.group * pairs;
+  for (var j = lane; j < pairs; j += 64u) {
+    query[j] = q[q_at + j] * bitcast<f32>(dims.scale);
+  }
+  workgroupBarrier();
+  var highest = -3.0e38;
+  var total = 0.0;
+  var sum0 = vec2<f32>(0.0);
+  var sum1 = vec2<f32>(0.0);
+  for (var base = first; base <= position; base += 64u) {
+    let count = min(64u, position + 1u - base);
+    var score = -3.0e38;
+    if (lane < count) {
+      let at = ((base + lane) % dims.slots) * row + kv_at;
+      score = 0.0;
+      for (var j = 0u; j < pairs; j++) {
+        score += dot(query[j], {{ c.unpack(cache, "keys[at + j]") }});
+      }
+    }
+    scores[lane] = score;
+    workgroupBarrier();
+    var tile_highest = highest;
+    for (var t = 0u; t < count; t++) {
+      tile_highest = max(tile_highest, scores[t]);
+    }
+    weights[lane] = select(0.0, exp(score - tile_highest), lane < count);
+    workgroupBarrier();
+    let shrink = exp(highest - tile_highest);
+    highest = tile_highest;
+    total *= shrink;
+    sum0 *= shrink;
+    sum1 *= shrink;
+    for (var t = 0u; t < count; t++) {
+      let weight = weights[t];
+      total += weight;
+      let at = ((base + t) % dims.slots) * row + kv_at;
+      if (lane < pairs) {
+        sum0 += weight * {{ c.unpack(cache, "values[at + lane]") }};
+      }
+      if (lane + 64u < pairs) {
+        sum1 += weight * {{ c.unpack(cache, "values[at + lane + 64u]") }};
+      }
+    }
+  }
+  if (lane < pairs) {
+    out[q_at + lane] = sum0 / total;
+  }
+  if (lane + 64u < pairs) {
+    out[q_at + lane + 64u] = sum1 / total;
+  }
+}

@@ -1,0 +1,6 @@
+// rows and blocks of this piece of the matrix; its first row in the whole; offsets and strides in floats; n columns of x.
+struct LinearDims {
+  rows: u32, blocks: u32, row_begin: u32, n: u32,
+  x_offset: u32, x_stride: u32, y_offset: u32, y_stride: u32,
+}
+@group(0) @binding(5) var<uniform> dims: LinearDims;

@@ -1,0 +1,109 @@
+// y[r] = epilogue(sum_c W[r, c] x[c] + bias[r])
+// W: rows x cols, see weights.wgsl; x: f32[cols] at x_offset; y: f32[rows] at y_offset + row_begin.
+// grid: ceil(rows / {{ rows }}) workgroups of {{ threads }} threads. Every thread takes each {{ threads }}th block of all {{ rows }} rows, so one
+// load of x serves {{ rows }} rows. Bytes read: the weights once.
+{% import "weights.wgsl" as w %}
+{{ w.bindings(weight) }}
+@group(0) @binding(2) var<storage, read> x: array<{{ w.value_type(weight) }}>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+{% include "linear_dims.wgsl" %}
+
+const ROWS = {{ rows }}u;
+const THREADS = {{ threads }}u;
+var<workgroup> partial: array<f32, {{ rows * threads }}>;
+
+{% include "epilogue.wgsl" %}
+
+@compute @workgroup_size({{ threads }})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let first_row = group.x * ROWS;
+  let last = dims.rows - 1u;
+  let blocks = dims.blocks;
+{% for r in range(rows) %}
+  let row{{ r }} = min(first_row + {{ r }}u, last);
+  var sum{{ r }} = 0.0;
+{% endfor %}
+  let x0 = dims.x_offset / {{ "1" if weight == "f32_scalar" else "4" }}u;
+  for (var b = lane; b < blocks; b += THREADS) {
+{% if weight == "q4_0" %}
+    // Nibbles are masked in place and never shifted; the activation carries the power of two instead.
+    let xb = x0 + b * 8u;
+    let step = vec4<f32>(1.0, 0.00390625, 0.0000152587890625, 0.000000059604644775390625);
+    let a0 = x[xb]; let a1 = x[xb + 1u]; let a2 = x[xb + 2u]; let a3 = x[xb + 3u];
+    let a4 = x[xb + 4u]; let a5 = x[xb + 5u]; let a6 = x[xb + 6u]; let a7 = x[xb + 7u];
+    // The 8 in (q - 8) d, for the whole block at once.
+    let offset = 8.0 * dot(a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7, vec4<f32>(1.0));
+    let low = vec4<u32>(0x0000000Fu, 0x00000F00u, 0x000F0000u, 0x0F000000u);
+    let high = vec4<u32>(0x000000F0u, 0x0000F000u, 0x00F00000u, 0xF0000000u);
+    let l0 = a0 * step; let l1 = a1 * step; let l2 = a2 * step; let l3 = a3 * step;
+    let h0 = a4 * step * 0.0625; let h1 = a5 * step * 0.0625; let h2 = a6 * step * 0.0625; let h3 = a7 * step * 0.0625;
+{% for r in range(0, rows, 2) %}
+    {
+      let d = unpack2x16float(scales[(row{{ r }} >> 1u) * blocks + b]);
+{% for k in range(2) %}
+      let q{{ k }} = quants[row{{ r + k }} * blocks + b];
+      sum{{ r + k }} += d.{{ "xy"[k] }} * (dot(vec4<f32>(vec4<u32>(q{{ k }}.x) & low), l0) + dot(vec4<f32>(vec4<u32>(q{{ k }}.x) & high), h0)
+        + dot(vec4<f32>(vec4<u32>(q{{ k }}.y) & low), l1) + dot(vec4<f32>(vec4<u32>(q{{ k }}.y) & high), h1)
+        + dot(vec4<f32>(vec4<u32>(q{{ k }}.z) & low), l2) + dot(vec4<f32>(vec4<u32>(q{{ k }}.z) & high), h2)
+        + dot(vec4<f32>(vec4<u32>(q{{ k }}.w) & low), l3) + dot(vec4<f32>(vec4<u32>(q{{ k }}.w) & high), h3) - offset);
+{% endfor %}
+    }
+{% endfor %}
+{% elif weight == "q8_0" %}
+    // int8 read as unsigned plus 128: flipping the top bit makes q + 128, taken back for the whole block at once.
+    let xb = x0 + b * 8u;
+    let step = vec4<f32>(1.0, 0.00390625, 0.0000152587890625, 0.000000059604644775390625);
+    let byte = vec4<u32>(0x000000FFu, 0x0000FF00u, 0x00FF0000u, 0xFF000000u);
+    var total = vec4<f32>(0.0);
+{% for v in range(8) %}
+    let raw{{ v }} = x[xb + {{ v }}u]; total += raw{{ v }}; let a{{ v }} = raw{{ v }} * step;
+{% endfor %}
+    let offset = 128.0 * dot(total, vec4<f32>(1.0));
+{% for r in range(rows) %}
+    {
+      let at = (row{{ r }} * blocks + b) * 2u;
+      let p = quants[at] ^ vec4<u32>(0x80808080u);
+      let q = quants[at + 1u] ^ vec4<u32>(0x80808080u);
+      sum{{ r }} += scale_of(row{{ r }}, b, blocks) * (dot(vec4<f32>(vec4<u32>(p.x) & byte), a0) + dot(vec4<f32>(vec4<u32>(p.y) & byte), a1)
+        + dot(vec4<f32>(vec4<u32>(p.z) & byte), a2) + dot(vec4<f32>(vec4<u32>(p.w) & byte), a3)
+        + dot(vec4<f32>(vec4<u32>(q.x) & byte), a4) + dot(vec4<f32>(vec4<u32>(q.y) & byte), a5)
+        + dot(vec4<f32>(vec4<u32>(q.z) & byte), a6) + dot(vec4<f32>(vec4<u32>(q.w) & byte), a7) - offset);
+    }
+{% endfor %}
+{% elif weight == "f16" %}
+    let a0 = x[x0 + b * 2u];
+    let a1 = x[x0 + b * 2u + 1u];
+{% for r in range(rows) %}
+    {
+      let q = quants[row{{ r }} * blocks + b];
+      sum{{ r }} += dot(vec4<f32>(unpack2x16float(q.x), unpack2x16float(q.y)), a0) + dot(vec4<f32>(unpack2x16float(q.z), unpack2x16float(q.w)), a1);
+    }
+{% endfor %}
+{% elif weight == "f32" %}
+    let a = x[x0 + b];
+{% for r in range(rows) %}
+    sum{{ r }} += dot(quants[row{{ r }} * blocks + b], a);
+{% endfor %}
+{% else %}
+    let a = x[x0 + b];
+{% for r in range(rows) %}
+    sum{{ r }} += quants[row{{ r }} * blocks + b] * a;
+{% endfor %}
+{% endif %}
+  }
+{% for r in range(rows) %}
+  partial[{{ r }}u * THREADS + lane] = sum{{ r }};
+{% endfor %}
+  workgroupBarrier();
+  for (var r = lane; r < ROWS; r += THREADS) {
+    let row = first_row + r;
+    if (row < dims.rows) {
+      var sum = 0.0;
+      for (var t = 0u; t < THREADS; t++) {
+        sum += partial[r * THREADS + t];
+      }
+      finish(dims.row_begin + row, dims.y_offset + dims.row_begin + row, sum);
+    }
+  }
+}

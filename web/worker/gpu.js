@@ -1,0 +1,268 @@
+// The GPU in the browser: buffers, pipelines and recorded programs behind integer handles, for Python (voxtab/gpu/browser.py)
+// and for the loader (source.js). A program is a flat list made once; replaying it is one call and one submit.
+
+/**
+ * @typedef {{name: string, vendor: string, architecture: string, software: boolean, maxBindingBytes: number,
+ *   maxBufferBytes: number, maxWorkgroups: number, features: string[]}} GpuInfo
+ * @typedef {{pipeline: GPUComputePipeline, group: GPUBindGroup, grid: [number, number, number]}} Recorded
+ */
+
+/** An error the user can meet; mirrors voxtab.errors.VoxtabError. */
+export class GpuError extends Error {
+  /** @param {string} code @param {string} message @param {string} hint */
+  constructor(code, message, hint) {
+    super(message);
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+const STORAGE = 0x80 | 0x40 | 0x4 | 0x8; // STORAGE | UNIFORM | COPY_SRC | COPY_DST
+const READBACK = 0x1 | 0x8; // MAP_READ | COPY_DST
+
+/**
+ * The device of the best adapter. Rejects with GpuError no-webgpu or no-adapter.
+ * @returns {Promise<Gpu>}
+ */
+export async function createGpu() {
+  if (!navigator.gpu) {
+    throw new GpuError(
+      "no-webgpu",
+      "This browser does not offer WebGPU to this page.",
+      "Use a current Chrome, Edge, Firefox or Safari, over HTTPS or localhost.",
+    );
+  }
+  const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (!adapter) {
+    throw new GpuError(
+      "no-adapter",
+      "WebGPU is there, but no graphics adapter was offered.",
+      "Turn on hardware acceleration in the browser's settings, update the graphics driver, then reload.",
+    );
+  }
+  // Larger than the defaults as far as the adapter goes; everything also runs with the defaults.
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const device = await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } });
+  return new Gpu(adapter, device);
+}
+
+/** One device and everything made on it. */
+export class Gpu {
+  /** @type {Map<number, GPUBuffer>} */ #buffers = new Map();
+  /** @type {GPUComputePipeline[]} */ #pipelines = [];
+  /** @type {Map<string, GPUShaderModule>} */ #modules = new Map();
+  /** @type {Map<number, Recorded[]>} */ #programs = new Map();
+  /** @type {GPUBuffer[]} */ #staging = [];
+  /** @type {Promise<unknown>[]} */ #checks = [];
+  #nextHandle = 1;
+  /** @type {GPUDevice} */ #device;
+  /** Set once the device is gone: the browser's reason. @type {string | null} */ lostReason = null;
+
+  /** @param {GPUAdapter} adapter @param {GPUDevice} device */
+  constructor(adapter, device) {
+    this.#device = device;
+    const { vendor, architecture, description, device: model } = adapter.info;
+    const software = /swiftshader|llvmpipe|basic render/i.test(`${architecture} ${description} ${model}`);
+    const family = [vendor, architecture].filter(Boolean).join(" ");
+    /** @type {GpuInfo} */
+    this.info = {
+      name: description || model || family || "unknown adapter",
+      vendor,
+      architecture,
+      software,
+      maxBindingBytes: device.limits.maxStorageBufferBindingSize,
+      maxBufferBytes: device.limits.maxBufferSize,
+      maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
+      features: [...device.features].sort(),
+    };
+    /** Resolves with a sentence when the device is gone for good. */
+    this.lost = device.lost.then((lost) => {
+      this.lostReason = lost.message || lost.reason || "no reason given";
+      return this.lostReason;
+    });
+    /** @type {string | null} */
+    this.firstError = null;
+    device.addEventListener("uncapturederror", (event) => {
+      this.firstError ??= /** @type {GPUUncapturedErrorEvent} */ (event).error.message;
+    });
+  }
+
+  /** @param {number} size @param {string} label @returns {number} */
+  buffer(size, label) {
+    this.#device.pushErrorScope("out-of-memory");
+    const buffer = this.#device.createBuffer({ size, label, usage: STORAGE });
+    this.#checks.push(
+      this.#device.popErrorScope().then((error) => {
+        if (error) {
+          throw new GpuError(
+            "adapter-too-small",
+            `The GPU could not give ${(size / 1e6).toFixed(0)} MB for ${label}.`,
+            "Close other tabs and programs that use the GPU, or choose a smaller model.",
+          );
+        }
+      }),
+    );
+    const handle = this.#nextHandle++;
+    this.#buffers.set(handle, buffer);
+    return handle;
+  }
+
+  /** @param {number} handle */
+  freeBuffer(handle) {
+    this.#buffers.get(handle)?.destroy();
+    this.#buffers.delete(handle);
+  }
+
+  /** Queue bytes (length a multiple of 4) for a buffer. @param {number} handle @param {number} offset @param {Uint8Array} bytes */
+  write(handle, offset, bytes) {
+    this.#device.queue.writeBuffer(this.#at(handle), offset, /** @type {Uint8Array<ArrayBuffer>} */ (bytes));
+  }
+
+  /** Copy the first `size` bytes. @param {number} source @param {number} target @param {number} size */
+  copy(source, target, size) {
+    const encoder = this.#device.createCommandEncoder();
+    encoder.copyBufferToBuffer(this.#at(source), 0, this.#at(target), 0, size);
+    this.#device.queue.submit([encoder.finish()]);
+  }
+
+  /**
+   * A compute pipeline with entry point `main`; failures surface in `ready()`.
+   * @param {string} key @param {string} code @param {string} constantsJson @returns {number}
+   */
+  pipeline(key, code, constantsJson) {
+    this.#device.pushErrorScope("validation");
+    let module = this.#modules.get(key);
+    if (!module) {
+      module = this.#device.createShaderModule({ label: key, code });
+      this.#modules.set(key, module);
+    }
+    const constants = JSON.parse(constantsJson);
+    this.#pipelines.push(
+      this.#device.createComputePipeline({
+        label: key,
+        layout: "auto",
+        compute: { module, entryPoint: "main", constants },
+      }),
+    );
+    this.#checks.push(
+      this.#device.popErrorScope().then((error) => {
+        if (error) throw new Error(`${key}: ${error.message}`);
+      }),
+    );
+    return this.#pipelines.length - 1;
+  }
+
+  /**
+   * Record a program from numbers: per dispatch [pipeline, gridX, gridY, gridZ, bindings, (binding, buffer) ...].
+   * @param {Int32Array} list @returns {number}
+   */
+  program(list) {
+    /** @type {Recorded[]} */
+    const recorded = [];
+    for (let i = 0; i < list.length; ) {
+      const pipeline = this.#pipelines[list[i]];
+      const count = list[i + 4];
+      const entries = [];
+      for (let k = 0; k < count; k++) {
+        entries.push({ binding: list[i + 5 + 2 * k], resource: { buffer: this.#at(list[i + 6 + 2 * k]) } });
+      }
+      const group = this.#device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+      recorded.push({ pipeline, group, grid: [list[i + 1], list[i + 2], list[i + 3]] });
+      i += 5 + 2 * count;
+    }
+    const handle = this.#nextHandle++;
+    this.#programs.set(handle, recorded);
+    return handle;
+  }
+
+  /** @param {number} handle */
+  freeProgram(handle) {
+    this.#programs.delete(handle);
+  }
+
+  /** Replay a program `times` times in one submit. @param {number} handle @param {number} times */
+  run(handle, times) {
+    const recorded = /** @type {Recorded[]} */ (this.#programs.get(handle));
+    const encoder = this.#device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (let t = 0; t < times; t++) {
+      for (const { pipeline, group, grid } of recorded) {
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, group);
+        pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
+      }
+    }
+    pass.end();
+    this.#device.queue.submit([encoder.finish()]);
+  }
+
+  /**
+   * Bytes of a buffer as of now in the queue; rejects with device-lost when they can't come.
+   * @param {number} handle @param {number} offset @param {number} size @returns {Promise<Uint8Array>}
+   */
+  async read(handle, offset, size) {
+    const staging = this.#takeStaging(size);
+    const encoder = this.#device.createCommandEncoder();
+    encoder.copyBufferToBuffer(this.#at(handle), offset, staging, 0, size);
+    this.#device.queue.submit([encoder.finish()]);
+    try {
+      await staging.mapAsync(1, 0, size);
+    } catch (error) {
+      await Promise.race([this.lost, new Promise((resolve) => setTimeout(resolve, 200))]);
+      this.assertAlive();
+      throw error;
+    }
+    const bytes = new Uint8Array(staging.getMappedRange(0, size)).slice();
+    staging.unmap();
+    this.#staging.push(staging);
+    return bytes;
+  }
+
+  /** Wait until buffers and pipelines made so far are known to be good. */
+  async ready() {
+    const checks = this.#checks;
+    this.#checks = [];
+    await Promise.all(checks);
+    this.assertAlive();
+    if (this.firstError) throw new Error(this.firstError);
+  }
+
+  /** Wait until the queue is empty. */
+  async drain() {
+    await this.#device.queue.onSubmittedWorkDone();
+    this.assertAlive();
+  }
+
+  /** Throws GpuError device-lost once the device is gone. */
+  assertAlive() {
+    if (this.lostReason !== null) {
+      throw new GpuError(
+        "device-lost",
+        `The graphics device was lost (${this.lostReason}).`,
+        "What was transcribed so far is kept. Load the model again; it comes from the local cache.",
+      );
+    }
+  }
+
+  /** Gives everything back. */
+  destroy() {
+    this.#device.destroy();
+    this.#buffers.clear();
+    this.#programs.clear();
+    this.#staging = [];
+  }
+
+  /** @param {number} handle @returns {GPUBuffer} */
+  #at(handle) {
+    const buffer = this.#buffers.get(handle);
+    if (!buffer) throw new Error(`no buffer ${handle}`);
+    return buffer;
+  }
+
+  /** @param {number} size @returns {GPUBuffer} */
+  #takeStaging(size) {
+    const index = this.#staging.findIndex((b) => b.size >= size && b.size <= 4 * size + 4096);
+    if (index >= 0) return this.#staging.splice(index, 1)[0];
+    return this.#device.createBuffer({ size, label: "readback", usage: READBACK });
+  }
+}
