@@ -23,8 +23,8 @@ VERSIONS: Final = (2, 3)
 DEFAULT_ALIGNMENT: Final = 32
 ALIGNMENT_KEY: Final = "general.alignment"
 
-# A 4B Voxtral has fewer than 1000 keys, as many tensors, and a header of 3 MB. The limits leave room, and keep
-# a hostile file from filling the memory of a browser tab.
+# A 4B Voxtral has fewer than 1000 keys, as many tensors, and a header of 3 MB. The limits leave room, and
+# keep a hostile file from filling the memory of a browser tab.
 MAX_HEADER_BYTES: Final = 64 << 20
 MAX_KEYS: Final = 1 << 16
 MAX_TENSORS: Final = 1 << 16

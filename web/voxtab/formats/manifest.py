@@ -21,8 +21,8 @@
 
 `chunks` are the SHA-256 of each `chunk_bytes` of the shard; they start anew at each shard, and the last of a
 shard may be short. `embedded` tells that the vocabulary is in the GGUF's metadata; otherwise tekken.json lies
-beside the shards. Hashes are 64 lower-case hexadecimal digits, texts are single printable lines. Keys not listed
-here are ignored; a change that an older reader must not ignore raises `version`.
+beside the shards. Hashes are 64 lower-case hexadecimal digits, texts are single printable lines. Keys not
+listed here are ignored; a change that an older reader must not ignore raises `version`.
 """
 
 import itertools
