@@ -1,0 +1,55 @@
+// The one error a user can meet, the same on both sides of the worker: a code for programs, a sentence on what
+// happened, a sentence on what to do. The codes are those of web/voxtab/errors.py.
+
+/** @typedef {{code: string, message: string, hint: string}} PlainError */
+
+export class VoxtabError extends Error {
+  /**
+   * @param {string} code kebab-case and stable
+   * @param {string} message what happened
+   * @param {string} [hint] what to do about it
+   * @param {unknown} [cause]
+   */
+  constructor(code, message, hint = "", cause = undefined) {
+    super(message, { cause });
+    this.name = "VoxtabError";
+    this.code = code;
+    this.hint = hint;
+  }
+
+  /** @returns {PlainError} the form that crosses postMessage */
+  toPlain() {
+    return { code: this.code, message: this.message, hint: this.hint };
+  }
+}
+
+/**
+ * Anything thrown, as a VoxtabError. Objects carrying a code and a message (ours, after a trip through Python or
+ * postMessage) keep them; everything else is "internal".
+ * @param {unknown} thrown
+ * @returns {VoxtabError}
+ */
+export function asVoxtabError(thrown) {
+  if (thrown instanceof VoxtabError) return thrown;
+  const { name, code, message, hint } = /** @type {Record<string, unknown>} */ (Object(thrown));
+  if (typeof code === "string" && typeof message === "string") {
+    return new VoxtabError(code, message, typeof hint === "string" ? hint : "", thrown);
+  }
+  if (name === "AbortError") return cancelled();
+  return new VoxtabError(
+    "internal",
+    `Something went wrong inside voxtab: ${typeof message === "string" && message ? message : String(thrown)}`,
+    "Try again; if it happens again, reload the page and report it with this message.",
+    thrown,
+  );
+}
+
+/** @returns {VoxtabError} */
+export function cancelled() {
+  return new VoxtabError("cancelled", "Cancelled.", "Nothing is left behind; start again whenever you like.");
+}
+
+/** @param {AbortSignal | null | undefined} signal @throws {VoxtabError} "cancelled" when the signal has fired */
+export function throwIfCancelled(signal) {
+  if (signal?.aborted) throw cancelled();
+}

@@ -1,0 +1,56 @@
+// Bytes so far, how fast they come, how long it will still take: at most ten times a second.
+
+const EVERY_MS = 100;
+const WINDOW_MS = 5000;
+const SETTLED_MS = 700;
+
+/**
+ * @typedef {object} Progress
+ * @property {"download" | "cache" | "file"} phase where the bytes come from just now
+ * @property {number} loadedBytes
+ * @property {number} totalBytes
+ * @property {number | null} bytesPerSecond over the last seconds; null while there is too little to tell
+ * @property {number | null} etaSeconds
+ */
+
+export class ProgressMeter {
+  #totalBytes;
+  #report;
+  #now;
+  #lastReport = -Infinity;
+  #lastBytes = -1;
+  /** @type {[number, number][]} */
+  #samples = [];
+
+  /**
+   * @param {number} totalBytes
+   * @param {(progress: Progress) => void} report
+   * @param {() => number} [now] ms
+   */
+  constructor(totalBytes, report, now = () => performance.now()) {
+    this.#totalBytes = totalBytes;
+    this.#report = report;
+    this.#now = now;
+  }
+
+  /** @param {number} loadedBytes @param {Progress["phase"]} phase */
+  update(loadedBytes, phase) {
+    const now = this.#now();
+    const whole = loadedBytes >= this.#totalBytes;
+    if ((!whole && now - this.#lastReport < EVERY_MS) || loadedBytes === this.#lastBytes) return;
+    this.#lastReport = now;
+    this.#lastBytes = loadedBytes;
+    this.#samples.push([now, loadedBytes]);
+    while (this.#samples.length > 2 && now - this.#samples[0][0] > WINDOW_MS) this.#samples.shift();
+    const [since, before] = this.#samples[0];
+    const settled = now - since >= SETTLED_MS || whole;
+    const rate = settled && now > since ? ((loadedBytes - before) / (now - since)) * 1000 : 0;
+    this.#report({
+      phase,
+      loadedBytes,
+      totalBytes: this.#totalBytes,
+      bytesPerSecond: rate > 0 ? rate : null,
+      etaSeconds: rate > 0 ? (this.#totalBytes - loadedBytes) / rate : null,
+    });
+  }
+}
