@@ -1,0 +1,109 @@
+"""A Voxtral Realtime checkpoint as Mistral lays it out: params.json, consolidated.safetensors, tekken.json.
+
+Everything is checked on opening: sizes, header, that exactly the tensors the sizes imply are there.
+"""
+
+import json
+import re
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from shard_tools.safetensors_file import SafetensorsFile, TensorEntry
+from shard_tools.sizes import ModelSizes
+from shard_tools.tekken_file import TekkenFile
+from voxtab.errors import VoxtabError
+
+MAX_PARAMS_BYTES: Final = 1 << 20
+WEIGHTS: Final = "consolidated.safetensors"
+
+
+class Checkpoint:
+    """`tensors` is in the order a GGUF stores them. Close it, or use it as a context manager."""
+
+    def __init__(self, directory: Path) -> None:
+        """Raises VoxtabError with code checkpoint-invalid, not-voxtral or tokenizer-invalid."""
+        self.directory = directory
+        if not directory.is_dir():
+            raise VoxtabError(
+                "checkpoint-invalid",
+                f"{directory} is not a folder.",
+                "Give the folder that holds params.json, consolidated.safetensors and tekken.json.",
+            )
+        self.params: dict[str, Any] = _read_params(directory / "params.json")
+        self.sizes = ModelSizes.from_params(self.params)
+        self.tekken = TekkenFile.read(directory / "tekken.json", self.sizes.vocab_size)
+        self.weights = SafetensorsFile(directory / WEIGHTS)
+        try:
+            self.tensors = self._match_tensors()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "Checkpoint":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.weights.__exit__(None, None, None)
+
+    @property
+    def licence(self) -> str | None:
+        """The licence named by the model card (README.md), if there is one."""
+        try:
+            with (self.directory / "README.md").open(encoding="utf-8", errors="replace") as card:
+                head = card.read(65536)
+        except OSError:
+            return None
+        front = re.match(r"---\n(.*?)\n---", head, re.DOTALL)
+        found = (
+            re.search(r"^license:\s*['\"]?([\w.+-]{1,64})", front.group(1), re.MULTILINE) if front else None
+        )
+        return found.group(1) if found else None
+
+    def _match_tensors(self) -> dict[str, TensorEntry]:
+        shapes = self.sizes.tensor_shapes()
+        entries = self.weights.entries
+        if missing := [name for name in shapes if name not in entries]:
+            raise _mismatch(f"{len(missing)} of {len(shapes)} tensors are missing, first {missing[0]!r}")
+        if surplus := [name for name in entries if name not in shapes]:
+            raise _mismatch(f"{len(surplus)} tensors are not part of this model, first {surplus[0][:80]!r}")
+        for name, shape in shapes.items():
+            if entries[name].shape != shape:
+                raise _mismatch(
+                    f"{name} has shape {list(entries[name].shape)}, params.json implies {list(shape)}"
+                )
+        return {name: entries[name] for name in shapes}
+
+
+def _read_params(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_PARAMS_BYTES + 1)
+    except OSError as error:
+        raise VoxtabError(
+            "checkpoint-invalid",
+            f"{path} cannot be read: {error.strerror or error}.",
+            "The folder must hold params.json, consolidated.safetensors and tekken.json.",
+        ) from error
+    try:
+        params = json.loads(text) if len(text) <= MAX_PARAMS_BYTES else None
+    except (ValueError, RecursionError) as error:
+        raise VoxtabError("checkpoint-invalid", f"{path} is not JSON.", "Download it again.") from error
+    if not isinstance(params, dict):
+        raise VoxtabError(
+            "checkpoint-invalid", f"{path} is not a JSON object of sensible size.", "Download it again."
+        )
+    return params
+
+
+def _mismatch(reason: str) -> VoxtabError:
+    return VoxtabError(
+        "checkpoint-invalid",
+        f"{WEIGHTS} does not belong to this params.json: {reason}.",
+        "Take all three files from the same repository.",
+    )
