@@ -1,0 +1,72 @@
+# make serve   everything needed to open the page, then serve it
+# make test    everything needed to test, then all gates and tests
+#
+# Both start from Python 3.11 or newer (with venv), Node 20 or newer and npm. What a step leaves behind (.venv, web/node_modules)
+# is kept until pyproject.toml or web/package-lock.json changes. PYTHON=... picks an interpreter.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+SHELL := /bin/bash
+
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# $(call timed,NAME,COMMAND): the command between its name and the time it took; its exit status is kept.
+define timed
+@SECONDS=0; printf '\n== %s\n' '$(1)'; { $(2); }; status=$$?; printf '== %s: %s s\n' '$(1)' $$SECONDS; exit $$status
+endef
+
+.PHONY: help
+help:
+	@sed -n '1,6s/^# \{0,1\}//p' Makefile
+
+# --- environments ---------------------------------------------------------------------------------------------------
+
+$(BIN)/python:
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer with its venv module is needed (Debian: apt install python3-venv).'; exit 1; }
+	$(call timed,make .venv with $(PYTHON),$(PYTHON) -m venv .venv)
+
+# What `make serve` needs. Touched by the larger installation below too, which contains it.
+.venv/.installed: pyproject.toml | $(BIN)/python
+	$(call timed,install voxtab,$(PIP) install --quiet --editable . && touch $@)
+
+.venv/.installed-test: pyproject.toml | $(BIN)/python
+	$(call timed,install voxtab and its test tools,$(PIP) install --quiet --editable '.[test]' && touch .venv/.installed $@)
+
+web/node_modules/.installed: web/package-lock.json
+	@command -v npm >/dev/null || { echo 'Node 20 or newer with npm is needed (https://nodejs.org).'; exit 1; }
+	$(call timed,install the npm packages,npm ci --prefix web --no-audit --no-fund --silent && touch $@)
+
+# --- make serve -----------------------------------------------------------------------------------------------------
+
+# ARGS="--host 0.0.0.0 --models DIR" goes to voxtab-serve, which also makes the certificate.
+.PHONY: serve
+serve: built
+	@$(BIN)/voxtab-serve $(ARGS)
+
+.PHONY: built
+built: web/build/voxtab.zip web/build/models/words/manifest.json
+
+# Asked every time: it compares what it would bundle with what it did, in a tenth of a second.
+.PHONY: always
+web/build/voxtab.zip: .venv/.installed web/node_modules/.installed always
+	@$(BIN)/python -m server.engine_build
+
+web/build/models/words/manifest.json: $(wildcard tests/data/asr-words/*.json tests/data/asr-words/*.safetensors) \
+		$(wildcard shard_tools/*.py) server/demo_model.py | .venv/.installed
+	$(call timed,quantize and split the demo model,$(BIN)/python -m server.demo_model)
+
+# --- make test ------------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: .venv/.installed-test web/node_modules/.installed
+	$(call timed,Chromium and a GPU adapter,$(BIN)/python -m tests.install_test_tools)
+	$(call timed,ruff check,$(BIN)/ruff check .)
+	$(call timed,ruff format,$(BIN)/ruff format --check .)
+	$(call timed,mypy,$(BIN)/mypy)
+	$(call timed,biome,npm run --prefix web --silent lint)
+	$(call timed,tsc,npm run --prefix web --silent types)
+	$(call timed,node --test,npm run --prefix web --silent test)
+	@printf '\n== pytest\n'; $(BIN)/pytest

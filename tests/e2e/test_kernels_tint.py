@@ -1,0 +1,44 @@
+"""Every kernel compiles under Tint, Chromium's WGSL compiler, on a device with WebGPU's default limits."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page
+
+from voxtab import kernels
+
+COMPILE = """async (sources) => {
+  const adapter = await navigator.gpu.requestAdapter();
+  const device = await adapter.requestDevice();
+  const problems = [];
+  for (const [name, code] of Object.entries(sources)) {
+    const module = device.createShaderModule({label: name, code});
+    const {messages} = await module.getCompilationInfo();
+    for (const {type, lineNum, message} of messages) problems.push(`${name}:${lineNum}: ${type}: ${message}`);
+    if (messages.length) continue;
+    const compute = {module, entryPoint: "main"};
+    try {
+      await device.createComputePipelineAsync({label: name, layout: "auto", compute});
+    } catch (error) {
+      problems.push(`${name}: ${error.message}`);
+    }
+  }
+  device.destroy();
+  return problems;
+}"""
+
+
+def compiled(page: Page, sources: dict[str, str]) -> list[str]:
+    """What Tint has to say about each source; WebGPU wants a secure origin, which an answered route is."""
+    page.route("**/*", lambda route: route.fulfill(content_type="text/html", body=""))
+    page.goto("https://kernels.test/")
+    problems: list[str] = page.evaluate(COMPILE, sources)
+    return problems
+
+
+def test_tint_compiles_every_kernel_without_a_warning(page: Page) -> None:
+    assert compiled(page, kernels.render_all()) == []
+
+
+def test_tint_is_really_asked(page: Page) -> None:
+    (problem,) = compiled(page, {"broken": "@compute @workgroup_size(1) fn main() { let x: u32 = 1.5; }"})
+    assert problem.startswith("broken:1: error:")
