@@ -30,10 +30,10 @@ $(BIN)/python:
 
 # What `make serve` needs. Touched by the larger installation below too, which contains it.
 .venv/.installed: pyproject.toml | $(BIN)/python
-	$(call timed,install voxtab,$(PIP) install --quiet --editable . && touch $@)
+	$(call timed,install voxtab (a minute the first time),$(PIP) install --quiet --editable . && touch $@)
 
 .venv/.installed-test: pyproject.toml | $(BIN)/python
-	$(call timed,install voxtab and its test tools,$(PIP) install --quiet --editable '.[test]' && touch .venv/.installed $@)
+	$(call timed,install voxtab and its test tools (minutes the first time),$(PIP) install --quiet --editable '.[test]' && touch .venv/.installed $@)
 
 web/node_modules/.installed: web/package-lock.json
 	@command -v npm >/dev/null || { echo 'Node 20 or newer with npm is needed (https://nodejs.org).'; exit 1; }
@@ -61,7 +61,7 @@ web/build/models/words/manifest.json: $(wildcard tests/data/asr-words/*.json tes
 # --- make test ------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: .venv/.installed-test web/node_modules/.installed
+test: .venv/.installed-test web/node_modules/.installed built
 	$(call timed,Chromium and a GPU adapter,$(BIN)/python -m tests.install_test_tools)
 	$(call timed,ruff check,$(BIN)/ruff check .)
 	$(call timed,ruff format,$(BIN)/ruff format --check .)
