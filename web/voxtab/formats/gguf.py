@@ -115,7 +115,7 @@ def parse_gguf(head: bytes | memoryview, file_bytes: int) -> Gguf:
 
 
 def _invalid(message: str) -> GgufError:
-    return GgufError("gguf-invalid", message, _DAMAGED)
+    return GgufError("gguf-invalid", message[:1].upper() + message[1:], _DAMAGED)
 
 
 class _Cursor:
