@@ -37,7 +37,7 @@ $(BIN)/python:
 
 web/node_modules/.installed: web/package-lock.json
 	@command -v npm >/dev/null || { echo 'Node 20 or newer with npm is needed (https://nodejs.org).'; exit 1; }
-	$(call timed,install the npm packages,npm ci --prefix web --no-audit --no-fund --silent && touch $@)
+	$(call timed,install the npm packages,npm ci --prefix web --no-audit --no-fund --loglevel=error && touch $@)
 
 # --- make serve -----------------------------------------------------------------------------------------------------
 
