@@ -52,6 +52,14 @@ class Checkpoint:
         self.weights.__exit__(None, None, None)
 
     @property
+    def name(self) -> str:
+        return self.directory.resolve().name
+
+    def read_rows(self, entry: TensorEntry, start: int, stop: int) -> bytes:
+        """The raw little-endian bytes of rows start..stop of a tensor."""
+        return self.weights.read_rows(entry, start, stop)
+
+    @property
     def licence(self) -> str | None:
         """The licence named by the model card (README.md), if there is one."""
         try:

@@ -62,8 +62,8 @@ def writing_set(folder: Path, expected_bytes: int = 0) -> Iterator[FileSet]:
             raise _full(folder, expected_bytes) from error
         raise VoxtabError(
             "option-invalid",
-            f"{error.filename or folder} cannot be written: {error.strerror or error}.",
-            "Choose another place with -o.",
+            f"Writing to {folder} failed: {error.filename or folder}: {error.strerror or error}.",
+            "Check the permissions, or choose another place with -o.",
         ) from error
     except BaseException:
         files.vanish()

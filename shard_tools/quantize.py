@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, Protocol, get_args
 
 import numpy as np
 
@@ -22,7 +22,8 @@ from shard_tools.mel_filters import mel_filters
 from shard_tools.progress import Progress, silent
 from shard_tools.quantize_blocks import F16_MAX, Scales, quantize_q4_0, quantize_q8_0, to_float16
 from shard_tools.safetensors_file import TensorEntry, widen
-from shard_tools.sizes import EMBEDDING_MODULE, TOKEN_EMBEDDING
+from shard_tools.sizes import EMBEDDING_MODULE, TOKEN_EMBEDDING, ModelSizes
+from shard_tools.tekken_file import TekkenFile
 from shard_tools.tensor_names import MEL_FILTERS, short_name
 from voxtab.errors import VoxtabError
 from voxtab.formats.ggml_types import GgmlType
@@ -82,6 +83,24 @@ class TensorTypes:
         return self.encoder if name.startswith(EMBEDDING_MODULE) else self.decoder
 
 
+class WeightSource(Protocol):
+    """What quantization needs of a model: a checkpoint on disk, or one made up while it is read."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def licence(self) -> str | None: ...
+    @property
+    def params(self) -> Mapping[str, Any]: ...
+    @property
+    def sizes(self) -> ModelSizes: ...
+    @property
+    def tekken(self) -> TekkenFile: ...
+    @property
+    def tensors(self) -> Mapping[str, TensorEntry]: ...
+    def read_rows(self, entry: TensorEntry, start: int, stop: int) -> bytes: ...
+
+
 def quantize_checkpoint(
     checkpoint_dir: Path,
     out_path: Path,
@@ -98,6 +117,21 @@ def quantize_checkpoint(
     folder's name, `licence` to the model card's. Raises VoxtabError: checkpoint-invalid, tokenizer-invalid,
     not-voxtral, option-invalid, quota-full.
     """
+    with Checkpoint(Path(checkpoint_dir)) as checkpoint:
+        quantize_source(checkpoint, out_path, types, scales, names, progress, model_name, licence)
+
+
+def quantize_source(
+    source: WeightSource,
+    out_path: Path,
+    types: TensorTypes | WeightType = "q4_0",
+    scales: Scales = "search",
+    names: Names = "short",
+    progress: Progress = silent,
+    model_name: str | None = None,
+    licence: str | None = None,
+) -> None:
+    """`quantize_checkpoint` for weights that come from anywhere."""
     if isinstance(types, str):
         types = TensorTypes(types)
     for given, known in ((scales, Scales), (names, Names)):
@@ -105,48 +139,42 @@ def quantize_checkpoint(
             raise VoxtabError(
                 "option-invalid", f"{given!r} is unknown.", f"Choose from {', '.join(get_args(known))}."
             )
-    with Checkpoint(Path(checkpoint_dir)) as checkpoint:
-        stored_names = {name: short_name(name) if names == "short" else name for name in checkpoint.tensors}
-        filters = mel_filters(
-            checkpoint.sizes.mel_bins, checkpoint.sizes.window_size, checkpoint.sizes.sample_rate
-        ).tobytes()
-        metadata = model_metadata(
-            checkpoint.sizes,
-            checkpoint.params,
-            checkpoint.tekken,
-            stored_names,
-            types.overall,
-            model_name or Path(checkpoint_dir).resolve().name,
-            licence or checkpoint.licence,
-            hashlib.sha256(filters).hexdigest(),
-        )
-        plan = {
-            entry.name: PlannedTensor(
-                stored_names[entry.name], types.of(entry.name, entry.shape), entry.shape
-            )
-            for entry in checkpoint.tensors.values()
-        }
-        bank = PlannedTensor(
-            MEL_FILTERS, GgmlType.F32, (checkpoint.sizes.window_size // 2 + 1, checkpoint.sizes.mel_bins)
-        )
-        with writing_gguf(Path(out_path), metadata, [*plan.values(), bank]) as writer:
-            _write_tensors(writer, checkpoint, plan, scales, progress)
-            writer.begin(bank)
-            writer.write(filters)
+    sizes = source.sizes
+    stored_names = {name: short_name(name) if names == "short" else name for name in source.tensors}
+    filters = mel_filters(sizes.mel_bins, sizes.window_size, sizes.sample_rate).tobytes()
+    metadata = model_metadata(
+        sizes,
+        source.params,
+        source.tekken,
+        stored_names,
+        types.overall,
+        model_name or source.name,
+        licence or source.licence,
+        hashlib.sha256(filters).hexdigest(),
+    )
+    plan = {
+        entry.name: PlannedTensor(stored_names[entry.name], types.of(entry.name, entry.shape), entry.shape)
+        for entry in source.tensors.values()
+    }
+    bank = PlannedTensor(MEL_FILTERS, GgmlType.F32, (sizes.window_size // 2 + 1, sizes.mel_bins))
+    with writing_gguf(Path(out_path), metadata, [*plan.values(), bank]) as writer:
+        _write_tensors(writer, source, plan, scales, progress)
+        writer.begin(bank)
+        writer.write(filters)
 
 
 def _write_tensors(
     writer: GgufWriter,
-    checkpoint: Checkpoint,
+    source: WeightSource,
     plan: Mapping[str, PlannedTensor],
     scales: Scales,
     progress: Progress,
 ) -> None:
-    total = sum(entry.nbytes for entry in checkpoint.tensors.values())
+    total = sum(entry.nbytes for entry in source.tensors.values())
     done = 0
-    digests = {name: hashlib.sha256() for name in checksummed_tensors(checkpoint.sizes)}
+    digests = {name: hashlib.sha256() for name in checksummed_tensors(source.sizes)}
     begun: PlannedTensor | None = None
-    for entry, raw, encoded in _encoded_pieces(checkpoint, plan, scales):
+    for entry, raw, encoded in _encoded_pieces(source, plan, scales):
         planned = plan[entry.name]
         if planned is not begun:
             writer.begin(planned)
@@ -160,18 +188,18 @@ def _write_tensors(
 
 
 def _encoded_pieces(
-    checkpoint: Checkpoint, plan: Mapping[str, PlannedTensor], scales: Scales
+    source: WeightSource, plan: Mapping[str, PlannedTensor], scales: Scales
 ) -> Iterator[tuple[TensorEntry, bytes, bytes]]:
-    """Row ranges in file order: (tensor, bytes of the checkpoint, bytes for the GGUF)."""
+    """Row ranges in file order: (tensor, bytes of the source, bytes for the GGUF)."""
     threads = min(os.cpu_count() or 1, 8)
     waiting: deque[tuple[TensorEntry, bytes, Future[bytes]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
-            for entry in checkpoint.tensors.values():
+            for entry in source.tensors.values():
                 kind = plan[entry.name].type
                 rows = max(1, _PIECE_ELEMENTS // entry.row_elements)
                 for start in range(0, entry.rows, rows):
-                    raw = checkpoint.weights.read_rows(entry, start, min(start + rows, entry.rows))
+                    raw = source.read_rows(entry, start, min(start + rows, entry.rows))
                     waiting.append((entry, raw, pool.submit(_encode, entry, raw, kind, scales)))
                     if len(waiting) > threads + 1:
                         yield _finished(waiting.popleft())

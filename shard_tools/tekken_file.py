@@ -38,8 +38,13 @@ class TekkenFile:
             raise _bad(f"{path} cannot be read: {error.strerror or error}") from error
         except (ValueError, RecursionError) as error:
             raise _bad(f"{path} is not JSON") from error
+        return cls.from_object(data, vocab_size)
+
+    @classmethod
+    def from_object(cls, data: Any, vocab_size: int) -> "TekkenFile":
+        """The same from parsed JSON."""
         if not isinstance(data, dict):
-            raise _bad(f"{path} is not a JSON object")
+            raise _bad("it is not a JSON object")
         config = data.get("config")
         audio = data.get("audio", {})
         if not isinstance(config, dict) or not isinstance(audio, dict):

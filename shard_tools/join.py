@@ -1,0 +1,61 @@
+"""Shards become the GGUF again, verified on the way."""
+
+import shutil
+from pathlib import Path
+
+from shard_tools.gguf_header import read_header
+from shard_tools.output_file import writing
+from shard_tools.progress import Progress, silent
+from shard_tools.shard_names import MANIFEST, find_shards, shard_names
+from shard_tools.verify import checked_chunks, read_manifest
+from voxtab.errors import VoxtabError
+
+_HINT = "Get that shard again, then: voxtab-shards verify DIR"
+
+
+def join_shards(directory: Path, out_path: Path, force: bool = False, progress: Progress = silent) -> bool:
+    """Write `out_path` from the shards of `directory`; True if a manifest proved every byte.
+
+    A set without manifest.json is joined too; all that is checked then is that a GGUF comes out. Raises
+    VoxtabError: model-missing, shard-missing, shard-altered, manifest-invalid, not-gguf, gguf-invalid,
+    option-invalid, quota-full. `out_path` appears only if all is well.
+    """
+    if out_path.exists() and not force:
+        raise VoxtabError(
+            "option-invalid", f"{out_path} exists already.", "Choose another -o, or give --force."
+        )
+    if (directory / MANIFEST).exists():
+        _join_verified(directory, out_path, progress)
+        return True
+    _join_bare(directory, out_path, progress)
+    return False
+
+
+def _join_verified(directory: Path, out_path: Path, progress: Progress) -> None:
+    manifest = read_manifest(directory)
+    with writing(out_path, manifest.file.bytes) as out:
+        for chunk, fault in checked_chunks(directory, manifest, progress):
+            if fault:
+                raise VoxtabError(fault.code, fault.message, _HINT)
+            out.write(chunk)
+
+
+def _join_bare(directory: Path, out_path: Path, progress: Progress) -> None:
+    shards = find_shards(directory)
+    if not shards:
+        raise VoxtabError(
+            "model-missing", f"{directory} holds no shards.", "Give the folder of shard-aa, shard-ab, ..."
+        )
+    missing = set(shard_names(len(shards))) - {shard.name for shard in shards}
+    if missing:
+        raise VoxtabError("shard-missing", f"{directory} lacks {min(missing)}.", "Get that shard again.")
+    total = sum(shard.stat().st_size for shard in shards)
+    done = 0
+    with writing(out_path, total) as out:
+        for shard in shards:
+            with shard.open("rb") as source:
+                shutil.copyfileobj(source, out, 1 << 20)
+            done += shard.stat().st_size
+            progress(done, total)
+        out.flush()
+        read_header(Path(out.name))
