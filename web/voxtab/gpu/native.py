@@ -76,6 +76,7 @@ class NativeGpu(Gpu):
         self._modules: dict[str, Any] = {}
         self._pool: list[Any] = []
         self._next = 0
+        self._fence = self._create_buffer(4, "fence")
 
     def _handle(self) -> int:
         self._next += 1
@@ -85,7 +86,8 @@ class NativeGpu(Gpu):
         """Pipelines are compiled as they are made here."""
 
     async def drain(self) -> None:
-        self._device.queue.on_submitted_work_done_sync()
+        # wgpu-py 0.32 can't build the callback of onSubmittedWorkDone; a readback waits for the same.
+        await self._read_buffer(self._fence, 0, 4).bytes()
 
     def _create_buffer(self, size: int, label: str) -> int:
         handle = self._handle()

@@ -1,8 +1,8 @@
 // W[o, i, k] -> W[o, k, i], so that the kernel's taps read neighbouring frames as one row. f32 on both sides.
-// grid: (ceil(inputs x taps / 64), outputs) workgroups of 64.
+// raw holds some outputs; they become rows row_begin .. of out. grid: (ceil(inputs x taps / 64), outputs) workgroups of 64.
 @group(0) @binding(0) var<storage, read> raw: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
-struct Dims { inputs: u32, taps: u32 }
+struct Dims { inputs: u32, taps: u32, row_begin: u32 }
 @group(0) @binding(2) var<uniform> dims: Dims;
 
 @compute @workgroup_size(64)
@@ -11,6 +11,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x < row) {
     let tap = id.x / dims.inputs;
     let input = id.x % dims.inputs;
-    out[id.y * row + id.x] = raw[id.y * row + input * dims.taps + tap];
+    out[(dims.row_begin + id.y) * row + id.x] = raw[id.y * row + input * dims.taps + tap];
   }
 }

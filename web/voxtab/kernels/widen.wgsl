@@ -1,4 +1,4 @@
-// {{ source }} -> f32, for vectors and for rows that fit no wider load. raw: pairs in u32; out: f32 from out_begin (even pieces only).
+// {{ source }} -> f32, for vectors and for rows that fit no wider load. raw: pairs in u32; out: f32 from out_begin.
 // grid: (ceil(pairs / 64) up to 32768, rest) workgroups of 64.
 @group(0) @binding(0) var<storage, read> raw: array<u32>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;

@@ -1,0 +1,1 @@
+"""The architectures: configuration from GGUF metadata, weights, and the programs they run."""

@@ -1,0 +1,1 @@
+"""Layers: what a model is written in. Calling one records dispatches into the program being built."""

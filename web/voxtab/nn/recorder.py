@@ -1,0 +1,228 @@
+"""Records layers into a Program. Which kernel and which fused form serves a layer is decided here and nowhere else."""
+
+import struct
+from collections.abc import Sequence
+from enum import IntEnum
+
+from voxtab import kernels
+from voxtab.gpu.base import Buffer, Dispatch, Gpu, Program
+from voxtab.nn.ring_cache import RingCache
+from voxtab.nn.rope import RopeTable
+from voxtab.nn.weights import Linear, Segment, Tensor, Weight
+
+
+class Epilogue(IntEnum):
+    """What happens to a row's sum on its way out of a linear layer; numbers as in kernels/epilogue.wgsl."""
+
+    STORE = 0
+    ADD = 1
+    GELU = 2
+    SILU_GATE = 3
+
+
+class Workspace:
+    """Scratch rows by name, made at the first use for the largest chunk. Programs of one queue run one after the
+    other, so sessions share it."""
+
+    def __init__(self, gpu: Gpu, rows: int) -> None:
+        self._gpu = gpu
+        self._rows = rows
+        self._made: dict[tuple[str, int], Tensor] = {}
+
+    def __call__(self, name: str, width: int) -> Tensor:
+        found = self._made.get((name, width))
+        if found is None:
+            buffer = self._gpu.buffer(self._rows * width * 4, f"scratch {name}")
+            found = self._made[(name, width)] = Tensor(buffer, width)
+        return found
+
+    def free(self) -> None:
+        for tensor in self._made.values():
+            self._gpu.free(tensor.buffer)
+        self._made.clear()
+
+
+def _float_bits(value: float) -> int:
+    return int(struct.unpack("<I", struct.pack("<f", value))[0])
+
+
+class Recorder:
+    """The program under construction. `control` holds the position of row 0 of a chunk; `n` is the chunk's rows."""
+
+    def __init__(self, gpu: Gpu, control: Buffer, scratch: Workspace) -> None:
+        self.gpu = gpu
+        self.control = control
+        self.scratch = scratch
+        self._dispatches: list[Dispatch] = []
+        self._nothing = gpu.uniform(bytes(16))
+
+    def finish(self) -> Program:
+        return self.gpu.program(self._dispatches)
+
+    def linear(
+        self,
+        layer: Linear,
+        x: Tensor,
+        out: Tensor,
+        n: int,
+        epilogue: Epilogue = Epilogue.STORE,
+        *,
+        x_stride: int | None = None,
+    ) -> Tensor:
+        """out[i] = epilogue(W x[i] + bias) for i < n. `x_stride` (floats) makes rows of x overlap, as a convolution
+        wants; otherwise rows are x.width apart."""
+        weight = layer.weight
+        stride = x.width if x_stride is None else x_stride
+        constants = {"EPILOGUE": int(epilogue), "HAS_BIAS": int(layer.bias is not None)}
+        for segment in weight.segments:
+            dims = (
+                *(segment.rows, weight.blocks, segment.row_begin, n),
+                *(x.row * x.width, stride, out.row * out.width, out.width),
+            )
+            bindings = [
+                *_weight_bindings(segment),
+                (2, x.buffer),
+                *([(3, layer.bias)] if layer.bias else [(3, self._nothing)]),
+                (4, out.buffer),
+            ]
+            if n == 1:
+                threads, rows = kernels.VECTOR_TILES["software" if self.gpu.info.software else "gpu"]
+                parameters = {"weight": weight.kind, "threads": threads, "rows": rows}
+                self._add("matvec", parameters, constants, bindings, dims, (_ceil(segment.rows, rows), 1))
+            else:
+                columns = next((c for c in kernels.MATRIX_COLUMNS if n <= c), kernels.MATRIX_COLUMNS[-1])
+                parameters = {"weight": weight.kind, "columns": columns}
+                grid = (_ceil(segment.rows, 64), _ceil(n, columns))
+                self._add("matmat", parameters, constants, bindings, dims, grid)
+        return out
+
+    def rms_norm(
+        self,
+        x: Tensor,
+        weight: Buffer,
+        eps: float,
+        out: Tensor,
+        n: int,
+        ada: tuple[Buffer, int] | None = None,
+    ) -> Tensor:
+        """out[i] = rms(x[i]) weight [(1 + ada)]; `ada` is a buffer and the float it starts at."""
+        buffer, offset = ada or (self._nothing, 0)
+        bindings = [(0, x.buffer), (1, weight), (2, buffer), (3, out.buffer)]
+        dims = (x.width, x.row, offset, _float_bits(eps))
+        self._add("rms_norm", {}, {"HAS_ADA": int(ada is not None)}, bindings, dims, (n, 1), dims_at=4)
+        return out
+
+    def rope_store(self, q: Tensor, k: Tensor, v: Tensor, cache: RingCache, rope: RopeTable, n: int) -> None:
+        """Rotate q in place; put rotated k, and v, into the cache."""
+        pairs = q.width // 2
+        dims = (pairs, k.width // 2, rope.head_dim // 2, cache.slots, rope.slots)
+        bindings = [(0, q.buffer), (1, k.buffer), (2, v.buffer), (3, cache.keys), (4, cache.values)]
+        bindings += [(5, rope.buffer), (6, self.control)]
+        grid = (_ceil(pairs, 64), n)
+        self._add("rope_store", {"cache": cache.kind}, {}, bindings, dims, grid, dims_at=7)
+
+    def attend(self, q: Tensor, cache: RingCache, head_dim: int, out: Tensor, n: int) -> Tensor:
+        """out[i] = causal attention of row i over the cache's window, grouped heads."""
+        heads = q.width // head_dim
+        group = q.width // cache.width
+        dims = (heads, group, head_dim // 2, cache.slots, cache.window, _float_bits(head_dim**-0.5))
+        bindings = [(0, q.buffer), (1, cache.keys), (2, cache.values), (3, out.buffer), (4, self.control)]
+        self._add("attention", {"cache": cache.kind}, {}, bindings, dims, (heads, n))
+        return out
+
+    def embed(self, table: Weight, tokens: Tensor, audio: Tensor, slots: tuple[int, int], x: Tensor, n: int) -> Tensor:
+        """x[i] = audio + embedding of the token, both at the position of row i; `slots` of (tokens, audio) rings."""
+        for segment in table.segments:
+            dims = (segment.rows, table.blocks, segment.row_begin, x.width, *slots)
+            bindings = [*_weight_bindings(segment), (2, tokens.buffer), (3, audio.buffer), (4, x.buffer)]
+            bindings.append((6, self.control))
+            self._add("embed", {"weight": table.kind}, {}, bindings, dims, (_ceil(x.width, 64), n))
+        return x
+
+    def choose_token(
+        self, logits: Tensor, best: Buffer, tokens: Buffer, slots: int, n: int, temperature: float, seed: int
+    ) -> None:
+        """tokens[position + n] = argmax of the logits, or a sample when temperature > 0."""
+        inverse = _float_bits(1.0 / temperature) if temperature > 0 else 0
+        dims = (logits.width, inverse, seed & 0xFFFFFFFF)
+        rows = [(0, logits.buffer), (1, best), (2, self.control)]
+        self._add("argmax_rows", {}, {}, rows, dims, (64, 1), dims_at=3)
+        bindings = [(0, best), (1, tokens), (2, self.control)]
+        self._add("argmax_token", {}, {}, bindings, (n, slots, logits.width - 1), (1, 1), dims_at=3)
+
+    def advance(self, n: int) -> None:
+        """Move the position on by n, for the next replay."""
+        self._add("advance", {}, {}, [(0, self.control)], (n, 0, 0, 0), (1, 1), dims_at=1)
+
+    def shift_rows(self, x: Tensor, count: int, first: int) -> None:
+        """Copy rows first .. first + count to the front: the left context of the next chunk."""
+        dims = (count * x.width, first * x.width)
+        self._add("shift_rows", {}, {}, [(0, x.buffer)], dims, (_ceil(dims[0], 64), 1), dims_at=1)
+
+    def copy_rows(self, x: Tensor, out: Tensor, n: int) -> None:
+        count = n * x.width
+        groups = _ceil(count, 64)
+        grid = (min(groups, 32768), _ceil(groups, 32768))
+        self._add("copy_rows", {}, {}, [(0, x.buffer), (1, out.buffer)], (count,), grid, dims_at=2)
+
+    def ring_store(self, x: Tensor, ring: Tensor, slots: int, per_row: int, n: int) -> None:
+        """Put n rows into a ring at position / per_row."""
+        bindings = [(0, x.buffer), (1, ring.buffer), (2, self.control)]
+        grid = (_ceil(x.width, 64), n)
+        self._add("ring_store", {}, {}, bindings, (x.width, slots, per_row), grid, dims_at=3)
+
+    def power_spectrum(self, pcm: Buffer, table: Buffer, out: Tensor, frames: int, hop: int, window: int) -> Tensor:
+        bindings = [(0, pcm), (1, table), (2, out.buffer)]
+        grid = (_ceil(out.width, 64), frames)
+        self._add("power_spectrum", {}, {}, bindings, (out.width, hop, window), grid, dims_at=3)
+        return out
+
+    def log_mel(self, power: Tensor, filters: Buffer, top: float, out: Tensor, frames: int) -> Tensor:
+        bindings = [(0, power.buffer), (1, filters), (2, out.buffer)]
+        dims = (power.width, out.width, out.row, _float_bits(top))
+        self._add("log_mel", {}, {}, bindings, dims, (_ceil(out.width, 64), frames), dims_at=3)
+        return out
+
+    def repack_blocks(self, kind: str, raw: Buffer, segment: Segment, blocks: int, row: int, rows: int) -> None:
+        """GGUF blocks of `rows` rows -> rows `row` .. of the segment (row is even)."""
+        assert segment.scales is not None
+        bindings = [(0, raw), (1, segment.quants), (2, segment.scales)]
+        grid = (_ceil(blocks, 64), _ceil(rows, 2))
+        self._add("repack_blocks", {"weight": kind}, {}, bindings, (rows, blocks, row), grid, dims_at=3)
+
+    def widen(self, source: str, raw: Buffer, out: Buffer, begin: int, count: int) -> None:
+        """f16 or bf16 -> f32 from float `begin` on."""
+        groups = _ceil(_ceil(count, 2), 64)
+        grid = (min(groups, 32768), _ceil(groups, 32768))
+        self._add("widen", {"source": source}, {}, [(0, raw), (1, out)], (count, begin), grid, dims_at=2)
+
+    def repack_conv(self, raw: Buffer, out: Buffer, shape: tuple[int, int, int], row: int) -> None:
+        """[outputs, inputs, taps] -> [outputs, taps, inputs] at row `row`."""
+        outputs, inputs, taps = shape
+        grid = (_ceil(inputs * taps, 64), outputs)
+        self._add("repack_conv", {}, {}, [(0, raw), (1, out)], (inputs, taps, row), grid, dims_at=2)
+
+    def _add(
+        self,
+        name: str,
+        parameters: dict[str, str | int],
+        constants: dict[str, int],
+        bindings: Sequence[tuple[int, Buffer]],
+        dims: Sequence[int],
+        grid: tuple[int, int],
+        dims_at: int = 5,
+    ) -> None:
+        key = kernels.key(name, **parameters)
+        pipeline = self.gpu.pipeline(key, kernels.source(name, **parameters), constants)
+        padded = [*dims, *[0] * (-len(dims) % 4)]
+        uniform = self.gpu.uniform(struct.pack(f"<{len(padded)}I", *padded))
+        entries = tuple(sorted([*bindings, (dims_at, uniform)], key=lambda entry: entry[0]))
+        self._dispatches.append(Dispatch(pipeline, entries, (*grid, 1)))
+
+
+def _weight_bindings(segment: Segment) -> list[tuple[int, Buffer]]:
+    return [(0, segment.quants), *([(1, segment.scales)] if segment.scales else [])]
+
+
+def _ceil(value: int, by: int) -> int:
+    return -(-value // by)

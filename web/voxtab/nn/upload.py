@@ -1,0 +1,195 @@
+"""From tensors in a GGUF to weights on the GPU: which bytes go where, and what repacks them there.
+
+The plan is data: pieces of at most 8 MiB, each written to a buffer and, if it has a program, followed by one run of it.
+Natively Python walks the plan; in the browser the worker's loader does, and no weight enters the WASM heap.
+"""
+
+from dataclasses import dataclass
+
+from voxtab.errors import VoxtabError
+from voxtab.formats.gguf import GgmlType, GgufTensor
+from voxtab.gpu.base import Buffer, Gpu, Program
+from voxtab.nn.recorder import Recorder, Workspace
+from voxtab.nn.weights import BLOCK_BYTES, BLOCK_ELEMENTS, Segment, Weight
+
+PIECE_BYTES = 8 << 20
+
+_BLOCK_KINDS = {GgmlType.Q4_0: "q4_0", GgmlType.Q8_0: "q8_0"}
+_HALF_KINDS = {GgmlType.F16: "f16", GgmlType.BF16: "bf16"}
+_ELEMENT_BYTES = {GgmlType.F32: 4, GgmlType.F16: 2, GgmlType.BF16: 2}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`nbytes` from `offset` of file number `file` go to `buffer` at `buffer_offset`; then `program` runs once.
+
+    `nbytes` may be no multiple of 4; the loader pads with zeros up to the next one.
+    """
+
+    file: int
+    offset: int
+    nbytes: int
+    buffer: Buffer
+    buffer_offset: int
+    program: Program | None
+
+
+class Upload:
+    """Makes GPU weights and remembers the pieces that fill them."""
+
+    def __init__(self, gpu: Gpu) -> None:
+        self.gpu = gpu
+        self.pieces: list[Piece] = []
+        self.made: list[Buffer] = []
+        self._raw = gpu.buffer(PIECE_BYTES, "raw piece")
+        self._wide: Buffer | None = None
+
+    def ordered(self) -> list[Piece]:
+        return sorted(self.pieces, key=lambda piece: (piece.file, piece.offset))
+
+    def finish(self) -> None:
+        """Give back what only loading needed. The queue keeps the order, so nothing is pulled from under a run."""
+        for piece in self.pieces:
+            if piece.program is not None:
+                self.gpu.free_program(piece.program)
+        self.pieces.clear()
+        self.gpu.free(self._raw)
+        if self._wide is not None:
+            self.gpu.free(self._wide)
+
+    def abandon(self) -> None:
+        """Free everything, after a load that failed or was cancelled."""
+        self.finish()
+        for buffer in self.made:
+            self.gpu.free(buffer)
+        self.made.clear()
+
+    def vector(self, file: int, tensor: GgufTensor) -> Buffer:
+        """f32[size] of a 1-D tensor (F32, F16 or BF16)."""
+        count = _elements(tensor)
+        out = self._buffer(count * 4, tensor.name)
+        self._floats(file, tensor, out, 0, count)
+        return out
+
+    def matrix(self, file: int, tensor: GgufTensor) -> Weight:
+        """A 2-D tensor [rows, cols] as the kind of weight its type and width allow."""
+        rows, cols = tensor.shape
+        kind = self._kind(tensor, cols)
+        blocks = cols // BLOCK_ELEMENTS[kind]
+        row_bytes = blocks * BLOCK_BYTES[kind]
+        limit = min(self.gpu.info.max_binding_bytes, self.gpu.info.max_buffer_bytes)
+        per_segment = max(1, limit // row_bytes // 64) * 64
+        segments = []
+        for begin in range(0, rows, per_segment):
+            count = min(per_segment, rows - begin)
+            quants = self._buffer(count * row_bytes, tensor.name)
+            scales = None
+            if kind in ("q4_0", "q8_0"):
+                scales = self._buffer((count + 1) // 2 * blocks * 4, f"{tensor.name} scales")
+            segment = Segment(begin, count, quants, scales)
+            self._fill(file, tensor, kind, segment, cols)
+            segments.append(segment)
+        return Weight(kind, rows, cols, tuple(segments))
+
+    def convolution(self, file: int, tensor: GgufTensor) -> Weight:
+        """[outputs, inputs, taps] as a matrix [outputs, taps x inputs]: taps of neighbouring frames lie end to end."""
+        outputs, inputs, taps = tensor.shape
+        cols = inputs * taps
+        out = self._buffer(outputs * cols * 4, tensor.name)
+        size = self._element_bytes(tensor)
+        source = _HALF_KINDS.get(tensor.type)
+        if source is not None and self._wide is None:
+            self._wide = self.gpu.buffer(2 * PIECE_BYTES, "widened piece")
+        per_piece = self._rows_per_piece(tensor, cols * size)
+        for row in range(0, outputs, per_piece):
+            count = min(per_piece, outputs - row)
+            record = self._recorder()
+            raw = self._raw
+            if source is not None:
+                assert self._wide is not None
+                raw = self._wide
+                record.widen(source, self._raw, raw, 0, count * cols)
+            record.repack_conv(raw, out, (count, inputs, taps), row)
+            self._piece(file, tensor.offset + row * cols * size, count * cols * size, record.finish())
+        kind = "f32" if cols % 4 == 0 and inputs % 4 == 0 else "f32_scalar"
+        return Weight(kind, outputs, cols, (Segment(0, outputs, out, None),))
+
+    def _kind(self, tensor: GgufTensor, cols: int) -> str:
+        if tensor.type in _BLOCK_KINDS:
+            return _BLOCK_KINDS[tensor.type]
+        self._element_bytes(tensor)
+        if tensor.type == GgmlType.F16 and cols % 8 == 0:
+            return "f16"
+        return "f32" if cols % 4 == 0 else "f32_scalar"
+
+    def _fill(self, file: int, tensor: GgufTensor, kind: str, segment: Segment, cols: int) -> None:
+        row_bytes = tensor.nbytes // tensor.shape[0]
+        if kind in ("q4_0", "q8_0"):
+            blocks = cols // 32
+            per_piece = self._rows_per_piece(tensor, row_bytes) // 2 * 2
+            for row in range(0, segment.rows, per_piece):
+                count = min(per_piece, segment.rows - row)
+                record = self._recorder()
+                record.repack_blocks(kind, self._raw, segment, blocks, row, count)
+                offset = tensor.offset + (segment.row_begin + row) * row_bytes
+                self._piece(file, offset, count * row_bytes, record.finish())
+        elif kind == "f16":
+            self._plain(file, tensor.offset + segment.row_begin * row_bytes, segment.rows * row_bytes, segment.quants)
+        else:
+            count = segment.rows * cols
+            self._floats(file, tensor, segment.quants, segment.row_begin * cols, count)
+
+    def _floats(self, file: int, tensor: GgufTensor, out: Buffer, first: int, count: int) -> None:
+        """Elements first .. first + count of a float tensor, as f32."""
+        size = self._element_bytes(tensor)
+        if size == 4:
+            self._plain(file, tensor.offset + first * 4, count * 4, out)
+            return
+        per_piece = PIECE_BYTES // size
+        for done in range(0, count, per_piece):
+            part = min(per_piece, count - done)
+            record = self._recorder()
+            record.widen(_HALF_KINDS[tensor.type], self._raw, out, done, part)
+            self._piece(file, tensor.offset + (first + done) * size, part * size, record.finish())
+
+    def _plain(self, file: int, offset: int, nbytes: int, out: Buffer) -> None:
+        for done in range(0, nbytes, PIECE_BYTES):
+            part = min(PIECE_BYTES, nbytes - done)
+            self.pieces.append(Piece(file, offset + done, part, out, done, None))
+
+    def _piece(self, file: int, offset: int, nbytes: int, program: Program) -> None:
+        self.pieces.append(Piece(file, offset, nbytes, self._raw, 0, program))
+
+    def _rows_per_piece(self, tensor: GgufTensor, row_bytes: int) -> int:
+        if 2 * row_bytes > PIECE_BYTES:
+            raise VoxtabError(
+                "unsupported-type",
+                f"Rows of {tensor.name} have {row_bytes} bytes; at most {PIECE_BYTES // 2} can be loaded.",
+                "This is no Voxtral model.",
+            )
+        return min(PIECE_BYTES // row_bytes, self.gpu.info.max_workgroups)
+
+    def _recorder(self) -> Recorder:
+        return Recorder(self.gpu, self._raw, Workspace(self.gpu, 0))
+
+    def _buffer(self, size: int, label: str) -> Buffer:
+        made = self.gpu.buffer(size, label)
+        self.made.append(made)
+        return made
+
+    def _element_bytes(self, tensor: GgufTensor) -> int:
+        size = _ELEMENT_BYTES.get(tensor.type)
+        if size is None:
+            raise VoxtabError(
+                "unsupported-type",
+                f"{tensor.name} is {tensor.type.name}, which this engine can't compute with here.",
+                "Use a Q4_0, Q8_0, F16 or F32 file; voxtab-shards quantize makes one.",
+            )
+        return size
+
+
+def _elements(tensor: GgufTensor) -> int:
+    count = 1
+    for size in tensor.shape:
+        count *= size
+    return count

@@ -1,0 +1,51 @@
+"""Weights on the GPU: matrices in pieces that fit one binding, vectors as plain f32."""
+
+from dataclasses import dataclass
+
+from voxtab.gpu.base import Buffer
+
+# Elements of one block, and bytes of its quants on the GPU, by kind; see kernels/weights.wgsl.
+BLOCK_ELEMENTS = {"q4_0": 32, "q8_0": 32, "f16": 8, "f32": 4, "f32_scalar": 1}
+BLOCK_BYTES = {"q4_0": 16, "q8_0": 32, "f16": 16, "f32": 16, "f32_scalar": 4}
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Rows `row_begin .. row_begin + rows` of a matrix. `scales` only for the block-quantized kinds."""
+
+    row_begin: int
+    rows: int
+    quants: Buffer
+    scales: Buffer | None
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A matrix [rows, cols] of one of the kinds in BLOCK_ELEMENTS. A tensor larger than one binding has several
+    segments (the 131072-row embedding does at default limits)."""
+
+    kind: str
+    rows: int
+    cols: int
+    segments: tuple[Segment, ...]
+
+    @property
+    def blocks(self) -> int:
+        return self.cols // BLOCK_ELEMENTS[self.kind]
+
+
+@dataclass(frozen=True)
+class Linear:
+    """y = W x + bias. `bias`: f32[rows], or None."""
+
+    weight: Weight
+    bias: Buffer | None = None
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """Rows of `width` floats in a buffer, from row `row` on."""
+
+    buffer: Buffer
+    width: int
+    row: int = 0

@@ -1,0 +1,288 @@
+"""Transcribes a stream of sound. Offline transcription is the same session fed in large chunks.
+
+    session = Transcription(model, tekken, AsrOptions(delay_ms=480))
+    session.feed(pcm); session.close()
+    while not session.done:
+        print(await session.step(), end="")
+
+Padding and schedule (the reference's): 32 tokens of silence before the sound; after it silence up to a whole token, then
+delay + 11 tokens. The prompt covers the first 1 + 32 + delay positions; its last one yields token 0; each later position
+takes its audio embedding and the token before.
+"""
+
+import time
+from array import array
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from voxtab.errors import VoxtabError
+from voxtab.formats.tekken import StreamDecoder, Tekken
+from voxtab.gpu.base import Program, Readback
+from voxtab.models.asr import AsrModel, time_embedding
+from voxtab.models.asr_state import MAX_CHUNK_TOKENS, AsrOptions, AsrState
+from voxtab.models.log_mel import HOP, SAMPLE_RATE, WINDOW
+from voxtab.sessions.pace import Pace
+from voxtab.sessions.trace import Trace
+from voxtab.sessions.words import Word, words
+
+_RIGHT_PAD_TOKENS = 11
+_LOOK_BACK = WINDOW // 2
+_LOOK_AHEAD = WINDOW // 2 - HOP
+_MOST_IN_FLIGHT = 2
+_PROGRAMS_KEPT = 8
+
+
+@dataclass(frozen=True)
+class _Submitted:
+    """Work under way: `count` tokens encoded, or the tokens of positions first .. first + count decoded."""
+
+    kind: str
+    first: int
+    count: int
+    at: float
+    back: Readback
+
+
+class Transcription:
+    """One stream on one model. Not for use by two tasks at once."""
+
+    def __init__(
+        self, model: AsrModel, tekken: Tekken, options: AsrOptions | None = None, trace: Trace | None = None
+    ) -> None:
+        self.options = options or AsrOptions()
+        self.model = model
+        self._gpu = model.gpu
+        self._tekken = tekken
+        self._trace = trace
+        self._state = AsrState(model.gpu, model.config, self.options, trace is not None)
+        self._programs: dict[tuple[str, int], Program] = {}
+        self._samples_per_token = model.config.samples_per_token
+        # Samples from _LOOK_BACK before the next token to encode on; the silence before the sound comes first.
+        self._pcm = array("f", bytes(4 * (_LOOK_BACK + self._state.n_left_pad * self._samples_per_token)))
+        self._fed = 0
+        self._encoded = 0
+        self._position = 0
+        self._total: int | None = None
+        self._in_flight: deque[_Submitted] = deque()
+        self._last_done = 0.0
+        self._encode_pace = Pace(16, MAX_CHUNK_TOKENS)
+        self._decode_pace = Pace(8, MAX_CHUNK_TOKENS)
+        self._text = StreamDecoder(tekken)
+        self._ended = False
+        self._counters = model.gpu.counters.copy()
+        self._started = time.perf_counter()
+        self._seconds = {"encode": 0.0, "decode": 0.0}
+        self.tokens: list[int] = []
+        """Ids generated so far, special ones included, the end-of-sequence token dropped."""
+        self._condition_on_delay()
+
+    def _condition_on_delay(self) -> None:
+        time_data = time_embedding(self.model.config.decoder.dim, self._state.n_delay_tokens)
+        self._gpu.write(self._state.time, 0, memoryview(time_data))
+        program = self.model.record_time_conditioning(self._state)
+        self._gpu.run(program)
+        self._gpu.free_program(program)
+
+    @property
+    def done(self) -> bool:
+        return self._ended
+
+    @property
+    def text(self) -> str:
+        """What was said so far, trimmed."""
+        return self._tekken.decode(self.tokens).strip()
+
+    @property
+    def audio_s(self) -> float:
+        """Seconds of sound fed."""
+        return self._fed / SAMPLE_RATE
+
+    @property
+    def heard_s(self) -> float:
+        """Seconds of sound behind the tokens there are."""
+        return min(self.audio_s, len(self.tokens) * self._samples_per_token / SAMPLE_RATE)
+
+    @property
+    def backlog(self) -> int:
+        """Samples fed and not yet encoded."""
+        return max(0, len(self._pcm) - _LOOK_BACK)
+
+    def words(self) -> list[Word]:
+        return words(self._tekken, self.tokens, self.audio_s)
+
+    def feed(self, pcm: "array[float] | memoryview") -> None:
+        """Append mono samples at 16 kHz in [-1, 1], as float32."""
+        if self._total is not None:
+            raise VoxtabError("audio-undecodable", "Sound came after the end of the stream.", "Start a new one.")
+        view = memoryview(pcm).cast("B")
+        self._pcm.frombytes(view)
+        self._fed += view.nbytes // 4
+
+    def close(self) -> None:
+        """No more sound. Silence is appended so that the last words come out."""
+        if self._total is not None:
+            return
+        whole = -self._fed % self._samples_per_token
+        tail = (self._state.n_delay_tokens + _RIGHT_PAD_TOKENS) * self._samples_per_token
+        self._pcm.frombytes(bytes(4 * (whole + tail + _LOOK_AHEAD)))
+        self._total = self._encoded + (len(self._pcm) - _LOOK_BACK - _LOOK_AHEAD) // self._samples_per_token
+
+    async def step(self, budget: int = MAX_CHUNK_TOKENS) -> str:
+        """Submit up to `budget` tokens of work, take in what has come back, return the new text.
+
+        Does not wait for the GPU while less than a few submits are under way; returns "" at once when there is
+        nothing to do. Raises VoxtabError device-lost.
+        """
+        if self._ended:
+            return ""
+        submitted = False
+        if self._decodable() < self._decode_pace.size:
+            count = min(budget, self._encode_pace.size, self._encodable())
+            if count > 0:
+                await self._encode(count)
+                submitted = True
+        count = min(budget, self._decode_pace.size, self._decodable())
+        if count > 0:
+            await self._decode(count)
+            submitted = True
+        delta = ""
+        while self._in_flight and (len(self._in_flight) > _MOST_IN_FLIGHT or not submitted):
+            delta += await self._collect()
+            if self._ended:
+                break
+        if not self._in_flight and self._total is not None and self._position >= self._total:
+            self._ended = True
+        if self._ended:
+            while self._in_flight:
+                await self._in_flight.popleft().back.bytes()
+            delta += self._text.flush()
+        return delta
+
+    def stats(self) -> dict[str, Any]:
+        """Figures of the session so far; times are milliseconds of GPU work as seen from here."""
+        elapsed = time.perf_counter() - self._started
+        decode = self._seconds["decode"]
+        return {
+            "audio_s": round(self.audio_s, 3),
+            "encode_ms": round(self._seconds["encode"] * 1e3, 1),
+            "decode_ms": round(decode * 1e3, 1),
+            "tokens_per_s": round(len(self.tokens) / decode, 2) if decode else 0.0,
+            "rtf": round(elapsed / self.audio_s, 4) if self._fed else 0.0,
+            "gpu_bytes": self._gpu.gpu_bytes,
+            "adapter": self._gpu.info.name,
+            "counters": self._gpu.counters.since(self._counters),
+        }
+
+    def result(self) -> dict[str, Any]:
+        """What callers of a finished transcription get, as JSON values."""
+        return {
+            "text": self.text,
+            "tokens": self.tokens,
+            "words": [word.to_json() for word in self.words()],
+            "stats": self.stats(),
+        }
+
+    def free(self) -> None:
+        """Give the session's GPU memory back; text and tokens stay."""
+        self._ended = True
+        self._forget_programs()
+        self._state.free()
+
+    def _encodable(self) -> int:
+        """Tokens whose samples, look-ahead included, are here, and whose embeddings the ring has room for."""
+        ready = (len(self._pcm) - _LOOK_BACK - _LOOK_AHEAD) // self._samples_per_token
+        room = self._state.audio_slots - (self._encoded - self._position)
+        return min(ready, room)
+
+    def _decodable(self) -> int:
+        """Positions whose audio embeddings are encoded; the prompt goes first and whole."""
+        prompt = self._state.prompt_length
+        if self._position < prompt:
+            return prompt - self._position if self._encoded >= prompt else 0
+        return self._encoded - self._position
+
+    async def _encode(self, count: int) -> None:
+        factor = self.model.config.downsample_factor
+        self._reserve((self._encoded + count) * factor, self._position)
+        samples = memoryview(self._pcm)[: count * self._samples_per_token + _LOOK_BACK + _LOOK_AHEAD]
+        self._gpu.write(self._state.pcm, 0, samples)
+        samples.release()
+        at = time.perf_counter()
+        self._gpu.run(self._program("encode", count, lambda: self.model.record_encode(self._state, count)))
+        back = self._gpu.read(self._state.encoder_position, 0, 4)
+        self._in_flight.append(_Submitted("encode", self._encoded, count, at, back))
+        del self._pcm[: count * self._samples_per_token]
+        self._encoded += count
+        if self._trace is not None:
+            await self._trace.encoded(self.model, self._state, count)
+
+    async def _decode(self, count: int) -> None:
+        """The next `count` positions: rows of one program inside the prompt, replays of a one-row program after it."""
+        first, prompt = self._position, self._state.prompt_length
+        if first < prompt:
+            count = min(prompt - first, MAX_CHUNK_TOKENS)
+        elif self._trace is not None:
+            count = 1
+        self._reserve(self._encoded * self.model.config.downsample_factor, first + count)
+        at = time.perf_counter()
+        if first < prompt:
+            head = first + count == prompt
+            name = "prompt and token" if head else "prompt"
+            make = self.model.record_decode
+            self._gpu.run(self._program(name, count, lambda: make(self._state, count, head)))
+        else:
+            step = self._program("token", 1, lambda: self.model.record_decode(self._state, 1, True))
+            self._gpu.run(step, count)
+        back = self._gpu.read(self._state.tokens.buffer, 0, self._state.token_slots * 4)
+        self._in_flight.append(_Submitted("decode", first, count, at, back))
+        self._position += count
+        if self._trace is not None and self._position >= prompt:
+            await self._trace.decoded(self.model, self._state)
+
+    async def _collect(self) -> str:
+        """Wait for the oldest submit and take its tokens in."""
+        work = self._in_flight.popleft()
+        ring = await work.back.bytes()
+        now = time.perf_counter()
+        seconds = now - max(work.at, self._last_done)
+        self._last_done = now
+        self._seconds[work.kind] += seconds
+        if work.kind == "encode":
+            self._encode_pace.measured(work.count, seconds)
+            return ""
+        prompt, config = self._state.prompt_length, self.model.config
+        if work.first >= prompt:
+            self._decode_pace.measured(work.count, seconds)
+        tokens = array("I", ring)
+        delta = ""
+        for position in range(max(work.first, prompt - 1), work.first + work.count):
+            token = tokens[(position + 1) % self._state.token_slots]
+            if token == config.eos:
+                self._ended = True
+                break
+            self.tokens.append(token)
+            delta += self._text.push(token)
+            if len(self.tokens) == self.options.max_tokens:
+                self._ended = True
+                break
+        return delta
+
+    def _reserve(self, encoder_end: int, decoder_end: int) -> None:
+        if self._state.reserve(encoder_end, decoder_end):
+            self._forget_programs()
+
+    def _program(self, kind: str, count: int, record: "Callable[[], Program]") -> Program:
+        """Recorded once and kept; chunk sizes repeat, and the odd ones out leave first."""
+        key = (kind, count)
+        program = self._programs.pop(key, None) or record()
+        self._programs[key] = program
+        if len(self._programs) > _PROGRAMS_KEPT:
+            self._gpu.free_program(self._programs.pop(next(iter(self._programs))))
+        return program
+
+    def _forget_programs(self) -> None:
+        for program in self._programs.values():
+            self._gpu.free_program(program)
+        self._programs.clear()
