@@ -4,6 +4,9 @@
 /** @typedef {{code: string, message: string, hint: string}} PlainError */
 
 export class VoxtabError extends Error {
+  /** What a transcription had written when it ended with this error. */
+  partialText = "";
+
   /**
    * @param {string} code kebab-case and stable
    * @param {string} message what happened

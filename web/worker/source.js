@@ -5,92 +5,36 @@
 import { cancelled, throwIfCancelled, VoxtabError } from "../app/errors.js";
 import { HttpReader } from "./download.js";
 import { RowGather } from "./gather.js";
-import { chunksCovering, layOut, layOutManifest, recognise } from "./layout.js";
-import { ModelCache } from "./model_cache.js";
+import { chunksCovering } from "./layout.js";
 import { ProgressMeter } from "./progress.js";
+import { sha256Hex } from "./sha256.js";
 
 /** @typedef {import("./layout.js").Part} Part */
 /** @typedef {import("./layout.js").Stream} Stream */
 /** @typedef {import("./layout.js").Chunk} Chunk */
-/** @typedef {import("./layout.js").Manifest} Manifest */
-/** @typedef {import("./cache.js").Store} Store */
 /** @typedef {import("./progress.js").Progress} Progress */
 
 const DRAIN_BYTES = 64 * 1024 * 1024;
 const KEPT_CHUNKS = 4;
-const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
 /**
- * @typedef {object} ModelEntry an entry of /api/models, or the same shape made by a page
- * @property {string} name
- * @property {string | null} [manifest] URL of manifest.json
- * @property {{name: string, url: string, bytes: number}[]} [files] needed when there is no manifest
- *
  * @typedef {object} LoaderGpu the part of gpu.js that loading needs
  * @property {(bufferId: number, offset: number, bytes: Uint8Array<ArrayBuffer>) => void} write
  * @property {(programId: number, times: number) => unknown} run
  * @property {() => Promise<unknown>} drain
  *
- * @typedef {object} SourceOptions
+ * @typedef {object} Found what open_source.js found out about a model
+ * @property {string} name
+ * @property {boolean} local files of the user's, not fetched and not cached
+ * @property {boolean} verified whether a manifest vouches for every byte
+ * @property {Stream[]} streams
+ * @property {import("./model_cache.js").ModelCache} cache
+ *
+ * @typedef {object} Flow
  * @property {AbortSignal} signal
  * @property {(progress: Progress) => void} [onProgress]
- * @property {(text: string) => Manifest} checkManifest throws a VoxtabError "manifest-invalid"
- * @property {Store | null} [store] null: nothing is cached
- * @property {() => Promise<number>} [freeBytes]
- * @property {{pauseMs?: number, stallMs?: number}} [timing]
+ * @property {{pauseMs?: number, stallMs?: number}} [timing] of retries; see HttpReader
  */
-
-/**
- * Finds out what a model consists of: reads its manifest (if it has one), the sizes, and the state of the cache.
- * @param {ModelEntry | File[]} model
- * @param {SourceOptions} options
- * @returns {Promise<Source>}
- */
-export async function openSource(model, options) {
-  throwIfCancelled(options.signal);
-  const local = Array.isArray(model);
-  /** @type {Part[]} */
-  const files = local
-    ? model.map((file) => ({ name: file.name, bytes: file.size, blob: file }))
-    : (model.files ?? []).map(({ name, url, bytes }) => ({ name, url: absolute(url), bytes }));
-  if (!local && model.manifest)
-    files.push({ name: "manifest.json", url: absolute(model.manifest), bytes: -1 });
-  if (files.length === 0) {
-    throw new VoxtabError("model-missing", "This model has no files.", "Pick another model.");
-  }
-  const found = recognise(files);
-  let name = local ? found.parts[0]?.name : model.name;
-  /** @type {Stream[]} */
-  let streams;
-  let key = "";
-  if (found.manifest) {
-    const manifest = options.checkManifest(await readManifest(found.manifest, options.signal));
-    name = manifest.model.name;
-    const base = found.manifest.url;
-    streams = [
-      layOutManifest(manifest, (shard, bytes) => {
-        if (base) return { name: shard, bytes, url: new URL(shard, base).href };
-        const part = found.parts.find((candidate) => candidate.name === shard);
-        if (!part) throw missing(shard);
-        if (part.bytes !== bytes) throw resized(part, bytes);
-        return part;
-      }),
-    ];
-    // The key says what the bytes are, so two copies of a model share an entry and no manifest can claim another's.
-    const identity = [manifest.chunk_bytes, manifest.shards.map((shard) => [shard.bytes, shard.chunks])];
-    key = `sha256-${await sha256Hex(new TextEncoder().encode(JSON.stringify(identity)))}`;
-  } else {
-    for (const part of found.parts) {
-      if (!(Number.isSafeInteger(part.bytes) && part.bytes > 0)) throw resized(part, 1);
-    }
-    streams = found.kind === "shards" ? [layOut(found.parts)] : found.parts.map((part) => layOut([part]));
-    key = local || !options.store ? "" : await identify(found.parts, options.signal);
-  }
-  const usage = options.freeBytes ?? freeBytes;
-  const store = local ? null : (options.store ?? null);
-  const cache = await ModelCache.open(store, key, name, streams, usage);
-  return new Source({ name, local, verified: found.manifest !== null, streams, cache }, options);
-}
 
 export class Source {
   /** The last error thrown by a read or upload, for whoever lost it on the way. @type {VoxtabError | null} */
@@ -108,16 +52,13 @@ export class Source {
   #seen = new Set();
   #seenBytes = 0;
 
-  /**
-   * @param {{name: string, local: boolean, verified: boolean, streams: Stream[], cache: ModelCache}} found
-   * @param {SourceOptions} options
-   */
+  /** @param {Found} found @param {Flow} flow */
   constructor(found, { signal, onProgress, timing }) {
     /** @type {string} */
     this.name = found.name;
     /** @type {Stream[]} */
     this.streams = found.streams;
-    /** Whether a manifest vouches for every byte. @type {boolean} */
+    /** @type {boolean} */
     this.verified = found.verified;
     /** @type {number} */
     this.bytes = found.streams.reduce((sum, stream) => sum + stream.bytes, 0);
@@ -284,67 +225,6 @@ export class Source {
   }
 }
 
-/** @returns {Promise<number>} */
-async function freeBytes() {
-  const { quota = 0, usage = 0 } = await navigator.storage.estimate();
-  return quota - usage;
-}
-
-/**
- * Without a manifest, strong ETags are the only sign that the server still has the same bytes.
- * @param {Part[]} parts @param {AbortSignal} signal
- * @returns {Promise<string>} a key, or "" when some file has none
- */
-async function identify(parts, signal) {
-  const identity = [];
-  for (const { url, bytes } of parts) {
-    const head = await fetch(String(url), { method: "HEAD", cache: "no-store", signal }).catch(() => null);
-    throwIfCancelled(signal);
-    const etag = head?.ok ? head.headers.get("etag") : null;
-    if (!etag || etag.startsWith("W/")) return "";
-    identity.push([url, bytes, etag]);
-  }
-  return `etag-${await sha256Hex(new TextEncoder().encode(JSON.stringify(identity)))}`;
-}
-
-/** @param {Part} part @param {AbortSignal} signal @returns {Promise<string>} */
-async function readManifest({ url, blob, name }, signal) {
-  if (blob) {
-    if (blob.size > MAX_MANIFEST_BYTES) throw oversized(name);
-    return blob.text();
-  }
-  try {
-    const response = await fetch(String(url), { cache: "no-cache", signal });
-    if (!response.ok) {
-      throw new VoxtabError(
-        response.status === 404 ? "model-missing" : "model-unreachable",
-        `The model's manifest.json is not on the server (HTTP ${response.status}).`,
-        "Reload the page to see which models the server has now.",
-      );
-    }
-    if (Number(response.headers.get("content-length") ?? 0) > MAX_MANIFEST_BYTES) throw oversized(name);
-    const text = await response.text();
-    if (text.length > MAX_MANIFEST_BYTES) throw oversized(name);
-    return text;
-  } catch (cause) {
-    throwIfCancelled(signal);
-    if (cause instanceof VoxtabError) throw cause;
-    const hint = "Check that the server is running and the network works, then load again.";
-    throw new VoxtabError("model-unreachable", "The model's manifest.json could not be read.", hint, cause);
-  }
-}
-
-/** @param {BufferSource} bytes @returns {Promise<string>} lower-case hex */
-async function sha256Hex(bytes) {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** @param {string} url */
-function absolute(url) {
-  return new URL(url, globalThis.location?.href).href;
-}
-
 /** @param {Chunk} chunk @param {number} tries */
 function altered({ part, partOffset, bytes }, tries) {
   return new VoxtabError(
@@ -353,24 +233,4 @@ function altered({ part, partOffset, bytes }, tries) {
       (tries > 1 ? " after two tries." : "."),
     "The file differs from manifest.json. Check it with: voxtab-shards verify DIR",
   );
-}
-
-/** @param {string} shard */
-function missing(shard) {
-  return new VoxtabError(
-    "shard-missing",
-    `manifest.json lists ${shard}, but it is not among the files.`,
-    "Pick all shards of the set together with manifest.json.",
-  );
-}
-
-/** @param {Part} part @param {number} bytes */
-function resized(part, bytes) {
-  const message = bytes > 1 ? `has ${part.bytes} bytes where manifest.json says ${bytes}` : "is empty";
-  return new VoxtabError("shard-altered", `${part.name} ${message}.`, "Get the file again.");
-}
-
-/** @param {string} name */
-function oversized(name) {
-  return new VoxtabError("manifest-invalid", `${name} is too large to be a manifest.`, "Pick another model.");
 }

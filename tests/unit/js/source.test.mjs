@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { listCached } from "../../../web/worker/model_cache.js";
-import { openSource } from "../../../web/worker/source.js";
+import { openSource } from "../../../web/worker/open_source.js";
 import { CHUNK, FakeGpu, MemoryStore, manifestOf, noise, serve } from "./support.mjs";
 
 const SHARDS = [noise(5300), noise(9300).subarray(5300), noise(9400).subarray(9300)];

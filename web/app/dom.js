@@ -1,0 +1,19 @@
+// The page's elements by their data-testid: one set of names for the program, its tests and whoever scripts the page.
+
+/**
+ * @template {HTMLElement} T
+ * @param {string} testId
+ * @param {new () => T} type what it must be
+ * @returns {T}
+ */
+export function element(testId, type) {
+  const found = document.querySelector(`[data-testid="${testId}"]`);
+  if (!(found instanceof type)) throw new Error(`The page has no ${type.name} ${testId}.`);
+  return found;
+}
+
+/** Shows text, or hides the element when there is none. @param {HTMLElement} target @param {string} text */
+export function setText(target, text) {
+  target.textContent = text;
+  target.hidden = text === "";
+}

@@ -1,0 +1,159 @@
+// The model card: which model, how its loading goes, what is kept in this browser.
+
+import { element, setText } from "./dom.js";
+import { formatBytes, formatDuration } from "./format.js";
+
+/** @typedef {import("./voxtab.js").Model} Model */
+/** @typedef {import("./voxtab.js").Loaded} Loaded */
+/** @typedef {import("./voxtab.js").Progress} Progress */
+
+const LOCAL = "local files";
+/** Said when a model was loaded but is not kept for the next visit. @type {Record<string, string>} */
+const NOT_KEPT = {
+  "quota-full": "Not kept in this browser: there is not enough room. The next visit downloads it again.",
+  busy: "Not kept in this browser: another tab is using the same model's place.",
+  "no-identity": "Not kept in this browser: the server gives its files no identity.",
+  unsupported: "Not kept in this browser: it offers no fast local storage.",
+  failed: "Not kept in this browser: its storage failed.",
+};
+
+export class ModelPanel {
+  #select = element("model-select", HTMLSelectElement);
+  #load = element("model-load", HTMLButtonElement);
+  #description = element("model-description", HTMLParagraphElement);
+  #loading = element("model-loading", HTMLDivElement);
+  #bar = element("model-progress", HTMLProgressElement);
+  #percent = element("model-percent", HTMLSpanElement);
+  #bytes = element("model-bytes", HTMLSpanElement);
+  #rate = element("model-rate", HTMLSpanElement);
+  #eta = element("model-eta", HTMLSpanElement);
+  #state = element("model-state", HTMLParagraphElement);
+  #note = element("model-note", HTMLParagraphElement);
+  #files = element("model-files", HTMLInputElement);
+  #cacheSize = element("cache-size", HTMLSpanElement);
+  #cacheClear = element("cache-clear", HTMLButtonElement);
+  /** @type {Model[]} */
+  #models = [];
+  /** @type {File[] | null} */
+  #local = null;
+  #busy = false;
+
+  /** @param {{onLoad: () => void, onCancel: () => void, onClearCache: () => void}} actions */
+  constructor({ onLoad, onCancel, onClearCache }) {
+    this.#load.addEventListener("click", onLoad);
+    this.#select.addEventListener("change", () => this.#describe());
+    element("model-cancel", HTMLButtonElement).addEventListener("click", onCancel);
+    this.#cacheClear.addEventListener("click", onClearCache);
+    this.#files.addEventListener("change", () => {
+      const files = [...(this.#files.files ?? [])];
+      this.#files.value = ""; // so that the same files can be picked again
+      if (files.length === 0) return;
+      this.chooseFiles(files);
+      onLoad();
+    });
+  }
+
+  /** @param {Model[]} models in the server's order */
+  setModels(models) {
+    this.#models = models;
+    this.#fill(models.find((model) => model.default)?.id ?? models[0]?.id ?? "");
+  }
+
+  /** Makes the user's own files the chosen model. @param {File[]} files */
+  chooseFiles(files) {
+    this.#local = files;
+    this.#fill(LOCAL);
+  }
+
+  /** @returns {Model | File[] | null} what is chosen; the same object until the choice changes */
+  get chosen() {
+    if (this.#select.value === LOCAL) return this.#local;
+    return this.#models.find(({ id }) => id === this.#select.value) ?? null;
+  }
+
+  /** @param {boolean} busy */
+  setBusy(busy) {
+    this.#busy = busy;
+    this.#select.disabled = busy || this.#select.options.length === 0;
+    this.#load.disabled = busy || this.chosen === null;
+    this.#files.disabled = busy;
+    this.#cacheClear.disabled = busy;
+  }
+
+  startLoading() {
+    this.#loading.hidden = false;
+    this.#bar.removeAttribute("value");
+    for (const figure of [this.#percent, this.#bytes, this.#rate, this.#eta]) figure.textContent = "";
+    this.#tell("loading", "Waiting for the engine…");
+    setText(this.#note, "");
+  }
+
+  /** @param {Progress} progress */
+  setProgress({ phase, loadedBytes, totalBytes, bytesPerSecond, etaSeconds }) {
+    this.#bar.value = loadedBytes / totalBytes;
+    this.#percent.textContent = `${Math.floor((100 * loadedBytes) / totalBytes)}%`;
+    this.#bytes.textContent = `${formatBytes(loadedBytes)} of ${formatBytes(totalBytes)}`;
+    this.#rate.textContent = bytesPerSecond === null ? "" : `${formatBytes(bytesPerSecond)}/s`;
+    this.#eta.textContent = etaSeconds === null ? "" : `${formatDuration(etaSeconds)} left`;
+    const from = { download: "Downloading", cache: "Reading from this browser", file: "Reading the file" }[
+      phase
+    ];
+    this.#tell("loading", loadedBytes < totalBytes ? `${from}…` : "Preparing the GPU…");
+  }
+
+  /** @param {Loaded} loaded */
+  setLoaded({ source }) {
+    const { verified, cache, name, bytes } = source;
+    this.#loading.hidden = true;
+    this.#tell("loaded", `Loaded: ${name}, ${formatBytes(bytes)}${verified ? ", every byte verified" : ""}.`);
+    const unverified = verified
+      ? ""
+      : "There is no manifest, so damage in these files could not be noticed. ";
+    setText(this.#note, unverified + (NOT_KEPT[cache.reason] ?? ""));
+  }
+
+  /** @param {string} why */
+  setUnloaded(why) {
+    this.#loading.hidden = true;
+    this.#tell("none", why);
+    setText(this.#note, "");
+  }
+
+  /** @param {{bytes: number}[]} models */
+  setCached(models) {
+    const bytes = models.reduce((sum, model) => sum + model.bytes, 0);
+    this.#cacheSize.textContent = models.length === 0 ? "no model" : formatBytes(bytes);
+    this.#cacheClear.disabled = this.#busy || models.length === 0;
+  }
+
+  /** @param {string} state @param {string} text */
+  #tell(state, text) {
+    this.#state.dataset.state = state;
+    if (this.#state.textContent !== text) this.#state.textContent = text; // unchanged text is not announced again
+  }
+
+  /** @param {string} chosen id to select */
+  #fill(chosen) {
+    const options = this.#models.map((model) => {
+      const size = model.bytes ? ` (${formatBytes(model.bytes)})` : "";
+      return new Option(`${model.name}${size}`, model.id);
+    });
+    if (this.#local) {
+      const size = formatBytes(this.#local.reduce((sum, file) => sum + file.size, 0));
+      const name = this.#local.length === 1 ? this.#local[0].name : `${this.#local.length} files`;
+      options.push(new Option(`Your own: ${name} (${size})`, LOCAL));
+    }
+    this.#select.replaceChildren(...options);
+    this.#select.value = chosen;
+    this.setBusy(this.#busy);
+    this.#describe();
+  }
+
+  #describe() {
+    const chosen = this.chosen;
+    const { description, licence } = chosen && !Array.isArray(chosen) ? chosen : {};
+    const parts = [description, licence && `Licence: ${licence}.`].filter(Boolean);
+    setText(this.#description, parts.join(" "));
+    this.#load.disabled = this.#busy || chosen === null;
+  }
+}
