@@ -9,7 +9,14 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from voxtab import __version__
 from voxtab.cli.audio import read_audio
@@ -18,7 +25,7 @@ from voxtab.errors import VoxtabError
 from voxtab.gpu.native import NativeGpu
 from voxtab.models.asr_state import AsrOptions
 from voxtab.sessions.engine import Engine
-from voxtab.sessions.level import normalize_peak
+from voxtab.sessions.level import peak_gain
 from voxtab.sessions.trace import Trace
 from voxtab.sessions.transcription import Transcription
 
@@ -41,20 +48,29 @@ def version() -> None:
 def transcribe(
     audio: Annotated[Path, typer.Argument(help="A recording: WAV, FLAC, OGG, MP3; any rate, any channels.")],
     model: Annotated[Path, typer.Option(help="A .gguf file, or a folder of shards.")],
-    delay_ms: Annotated[int, typer.Option(help="How far the text lags: 80..1200 in steps of 80, or 2400.")] = 480,
+    delay_ms: Annotated[
+        int, typer.Option(help="How far the text lags: 80..1200 in steps of 80, or 2400.")
+    ] = 480,
     as_json: Annotated[bool, typer.Option("--json", help="Text, tokens, words and figures as JSON.")] = False,
     trace: Annotated[Path | None, typer.Option(help="Write every stage's output to this .npz file.")] = None,
-    chunk_ms: Annotated[int, typer.Option(help="Feed the sound in pieces of so many ms; 0: all at once.")] = 0,
+    chunk_ms: Annotated[
+        int, typer.Option(help="Feed the sound in pieces of so many ms; 0: all at once.")
+    ] = 0,
     temperature: Annotated[float, typer.Option(help="0 writes the most likely text.")] = 0.0,
     seed: Annotated[int, typer.Option(help="For a temperature above 0.")] = 0,
     max_tokens: Annotated[int | None, typer.Option(help="Stop after so many tokens (80 ms each).")] = None,
-    kv_window: Annotated[int | None, typer.Option(help="Past positions the decoder keeps; less is less memory.")] = None,
+    kv_window: Annotated[
+        int | None, typer.Option(help="Past positions the decoder keeps; less is less memory.")
+    ] = None,
     left_pad_tokens: Annotated[int | None, typer.Option(help="Silence before the sound, 80 ms each.")] = None,
     kv_cache: Annotated[str, typer.Option(help="Storage of keys and values: f16 or f32.")] = "f16",
     normalize: Annotated[bool, typer.Option(help="Scale the recording to a peak of 0.95 first.")] = False,
 ) -> None:
     """Write down what a recording says."""
     try:
+        if chunk_ms < 0:
+            raise VoxtabError("option-invalid", f"chunk_ms can't be {chunk_ms}.", "Use 0 or more.")
+        pcm = read_audio(audio)
         options = AsrOptions(
             delay_ms=delay_ms,
             temperature=temperature,
@@ -63,12 +79,8 @@ def transcribe(
             left_pad_tokens=left_pad_tokens,
             seed=seed,
             cache=kv_cache,
+            gain=peak_gain([pcm.data.cast("B").cast("f")]) if normalize else 1.0,
         )
-        if chunk_ms < 0:
-            raise VoxtabError("option-invalid", f"chunk_ms can't be {chunk_ms}.", "Use 0 or more.")
-        pcm = read_audio(audio)
-        if normalize:
-            pcm = np.frombuffer(normalize_peak(memoryview(pcm)), np.float32)
         kept = Trace() if trace is not None else None
         result = asyncio.run(_transcribe(pcm, model, options, chunk_ms, kept))
     except VoxtabError as error:
@@ -92,7 +104,11 @@ def transcribe(
 
 
 async def _transcribe(
-    pcm: np.ndarray[Any, np.dtype[np.float32]], model: Path, options: AsrOptions, chunk_ms: int, trace: Trace | None
+    pcm: np.ndarray[Any, np.dtype[np.float32]],
+    model: Path,
+    options: AsrOptions,
+    chunk_ms: int,
+    trace: Trace | None,
 ) -> dict[str, Any]:
     engine = Engine(NativeGpu())
     with Progress(
@@ -113,10 +129,12 @@ async def _transcribe(
     return session.result()
 
 
-async def _run(session: Transcription, pcm: np.ndarray[Any, np.dtype[np.float32]], chunk_ms: int, tick: Any) -> None:
+async def _run(
+    session: Transcription, pcm: np.ndarray[Any, np.dtype[np.float32]], chunk_ms: int, tick: Any
+) -> None:
     size = chunk_ms * 16 or len(pcm)
     for start in range(0, len(pcm), size):
-        session.feed(memoryview(pcm[start : start + size]))
+        session.feed(pcm[start : start + size].data)
         if start + size < len(pcm):
             await session.step()
             tick()
@@ -135,5 +153,5 @@ def _write_trace(path: Path, trace: Trace) -> None:
     }
     if "mel" in stages:
         stages["mel"] = np.ascontiguousarray(stages["mel"].T)
-    np.savez(path, allow_pickle=False, **stages)
+    np.savez(path, allow_pickle=False, tokens_full=np.array(trace.tokens_full, np.int32), **stages)
     print(f"wrote {path}", file=sys.stderr)

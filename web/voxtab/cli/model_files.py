@@ -33,7 +33,10 @@ class FileSource(ModelSource):
     """
 
     def __init__(
-        self, streams: Sequence[Sequence[_Part]], tekken: bytes | None, progress: Callable[[int, int], None] | None
+        self,
+        streams: Sequence[Sequence[_Part]],
+        tekken: bytes | None,
+        progress: Callable[[int, int], None] | None,
     ) -> None:
         self._streams = streams
         self.stream_bytes = [sum(part.nbytes for part in parts) for parts in streams]
@@ -51,7 +54,9 @@ class FileSource(ModelSource):
                 out += self._read_part(part, begin - start, end - begin)
             start += part.nbytes
         if len(out) != length:
-            raise VoxtabError("gguf-invalid", "The model's files end before their headers say.", "Fetch them again.")
+            raise VoxtabError(
+                "gguf-invalid", "The model's files end before their headers say.", "Fetch them again."
+            )
         return bytes(out)
 
     async def upload(self, gpu: Gpu, stream: int, pieces: Sequence[Piece]) -> None:
@@ -86,7 +91,9 @@ class FileSource(ModelSource):
                 return file.read(length)
         except OSError as error:
             raise VoxtabError(
-                "shard-missing", f"{part.path} can't be read: {error.strerror}.", "Fetch or split the model again."
+                "shard-missing",
+                f"{part.path} can't be read: {error.strerror}.",
+                "Fetch or split the model again.",
             ) from error
 
     def _unchecked(self, part: _Part, offset: int, length: int) -> Iterator[int]:
@@ -102,7 +109,9 @@ def open_model(path: Path, progress: Callable[[int, int], None] | None = None) -
     if path.is_dir():
         return _open_folder(path, progress)
     if not path.is_file():
-        raise VoxtabError("model-missing", f"There is no model at {path}.", "Give a .gguf file or a folder of shards.")
+        raise VoxtabError(
+            "model-missing", f"There is no model at {path}.", "Give a .gguf file or a folder of shards."
+        )
     names = split_file_names(path.name) or [path.name]
     streams = [[_whole(path.parent / name)] for name in names]
     return FileSource(streams, _tekken(path.parent), progress)

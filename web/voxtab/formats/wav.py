@@ -18,7 +18,7 @@ from voxtab.errors import VoxtabError
 __all__ = ["AudioError", "Wav", "read_wav"]
 
 MAX_SAMPLE_RATE: Final = 768_000
-MAX_CHANNELS: Final = 256
+MAX_CHANNELS: Final = 32
 
 
 class AudioError(VoxtabError):

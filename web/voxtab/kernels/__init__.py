@@ -21,7 +21,16 @@ RENDERED = "rendered.json"
 
 def variants() -> list[tuple[str, dict[str, Any]]]:
     """Every (template, parameters) the engine can ask for."""
-    plain = ("log_mel", "power_spectrum", "rms_norm", "argmax_rows", "argmax_token", "advance", "shift_rows", "copy_rows")
+    plain = (
+        "log_mel",
+        "power_spectrum",
+        "rms_norm",
+        "argmax_rows",
+        "argmax_token",
+        "advance",
+        "shift_rows",
+        "copy_rows",
+    )
     found: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in plain]
     found += [("ring_store", {}), ("repack_conv", {})]
     for weight in WEIGHT_TYPES:

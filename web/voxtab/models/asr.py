@@ -87,7 +87,8 @@ class AsrModel:
         dim = config.encoder.dim
         bins = config.num_mel_bins
 
-        power = record.power_spectrum(state.pcm, encoder.dft, scratch("power", FREQUENCIES), frames, HOP, WINDOW)
+        power = scratch("power", FREQUENCIES)
+        record.power_spectrum(state.pcm, encoder.dft, power, frames, HOP, WINDOW, state.options.gain)
         mel = Tensor(state.mel.buffer, bins, row=2)
         record.log_mel(power, encoder.mel_filters, config.global_log_mel_max, mel, frames)
 
@@ -109,7 +110,9 @@ class AsrModel:
 
         # Four positions end to end are one row of the adapter's input: the same memory, read four times as wide.
         wide = Tensor(out.buffer, dim * config.downsample_factor)
-        hidden = record.linear(encoder.adapter0, wide, scratch("adapter", config.decoder.dim), n, Epilogue.GELU)
+        hidden = record.linear(
+            encoder.adapter0, wide, scratch("adapter", config.decoder.dim), n, Epilogue.GELU
+        )
         embeddings = record.linear(encoder.adapter2, hidden, self.adapter_out(), n)
         record.ring_store(embeddings, state.audio, state.audio_slots, config.downsample_factor, n)
         record.advance(positions)
@@ -132,7 +135,13 @@ class AsrModel:
             logits = record.linear(decoder.embedding, h, state.logits, 1)
             options = state.options
             record.choose_token(
-                logits, state.best, state.tokens.buffer, state.token_slots, n, options.temperature, options.seed
+                logits,
+                state.best,
+                state.tokens.buffer,
+                state.token_slots,
+                n,
+                options.temperature,
+                options.seed,
             )
         record.advance(n)
         return record.finish()
@@ -143,7 +152,9 @@ class AsrModel:
         dim = self.config.decoder.dim
         for i, (first, second) in enumerate(zip(self.decoder.ada0, self.decoder.ada2, strict=True)):
             time = Tensor(state.time, dim)
-            hidden = record.linear(first, time, self._decoder_scratch("ada", first.weight.rows), 1, Epilogue.GELU)
+            hidden = record.linear(
+                first, time, self._decoder_scratch("ada", first.weight.rows), 1, Epilogue.GELU
+            )
             record.linear(second, hidden, Tensor(state.ada, dim, row=i), 1)
         return record.finish()
 

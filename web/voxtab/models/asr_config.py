@@ -122,7 +122,12 @@ class _Fields:
 
     def whole(self, key: str, default: int, least: int, most: int, multiple: int = 1) -> int:
         value = self._metadata.get(f"voxtral.{key}", default)
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most or value % multiple:
+        if (
+            not isinstance(value, int)
+            or isinstance(value, bool)
+            or not least <= value <= most
+            or value % multiple
+        ):
             raise _refuse(f"voxtral.{key} is {str(value)[:40]!r}")
         return value
 

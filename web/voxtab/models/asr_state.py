@@ -24,6 +24,7 @@ class AsrOptions:
 
     delay_ms: multiples of 80, 80..1200 or 2400; None is the model's own. temperature: 0 is greedy.
     kv_window: at most this many past positions for the decoder, to save memory. cache: "f16" or "f32".
+    gain: what the sound is multiplied with.
     """
 
     delay_ms: int | None = None
@@ -33,6 +34,7 @@ class AsrOptions:
     left_pad_tokens: int | None = None
     seed: int = 0
     cache: str = "f16"
+    gain: float = 1.0
 
     def __post_init__(self) -> None:
         checks = (
@@ -40,7 +42,12 @@ class AsrOptions:
             ("temperature", self.temperature, 0.0 <= self.temperature <= 100.0),
             ("max_tokens", self.max_tokens, self.max_tokens is None or self.max_tokens >= 1),
             ("kv_window", self.kv_window, self.kv_window is None or self.kv_window >= 1),
-            ("left_pad_tokens", self.left_pad_tokens, self.left_pad_tokens is None or 1 <= self.left_pad_tokens <= 512),
+            (
+                "left_pad_tokens",
+                self.left_pad_tokens,
+                self.left_pad_tokens is None or 1 <= self.left_pad_tokens <= 512,
+            ),
+            ("gain", self.gain, 0.0 < self.gain <= 1e4),
             ("cache", self.cache, self.cache in ("f16", "f32")),
         )
         for name, value, good in checks:
@@ -56,6 +63,7 @@ _HINTS = {
     "max_tokens": "Use a whole number above 0, or leave it out.",
     "kv_window": "Use a whole number above 0, or leave it out.",
     "left_pad_tokens": "Use 1 to 512; 32 is what the model was trained with.",
+    "gain": "Use a number above 0.",
     "cache": "Use f16 or f32.",
 }
 
@@ -80,12 +88,20 @@ class AsrState:
         # Frame k looks 200 samples to both sides of 160 k.
         self.pcm = self._buffer((chunk_frames * HOP + WINDOW - HOP) * 4, "pcm")
         # Left context before the chunk: two mel frames, one frame of the first convolution.
-        self.mel = Tensor(self._buffer((2 + chunk_frames) * config.num_mel_bins * 4, "mel"), config.num_mel_bins)
+        self.mel = Tensor(
+            self._buffer((2 + chunk_frames) * config.num_mel_bins * 4, "mel"), config.num_mel_bins
+        )
         self.conv0 = Tensor(self._buffer((1 + chunk_frames) * encoder.dim * 4, "conv0"), encoder.dim)
 
         window = min(decoder.sliding_window, options.kv_window or decoder.sliding_window)
         self.encoder_caches = tuple(
-            RingCache(gpu, encoder.n_kv_heads * encoder.head_dim, encoder.sliding_window, chunk_positions, options.cache)
+            RingCache(
+                gpu,
+                encoder.n_kv_heads * encoder.head_dim,
+                encoder.sliding_window,
+                chunk_positions,
+                options.cache,
+            )
             for _ in range(encoder.n_layers)
         )
         self.decoder_caches = tuple(
@@ -124,8 +140,10 @@ class AsrState:
     def free(self) -> None:
         for buffer in self._buffers:
             self._gpu.free(buffer)
-        for part in (*self.encoder_caches, *self.decoder_caches, self.encoder_rope, self.decoder_rope):
-            part.free()
+        for cache in (*self.encoder_caches, *self.decoder_caches):
+            cache.free()
+        self.encoder_rope.free()
+        self.decoder_rope.free()
 
     def _buffer(self, size: int, label: str) -> Buffer:
         made = self._gpu.buffer(size, label)

@@ -31,7 +31,7 @@ def windowed_dft() -> "array[float]":
 
 
 def mel_filters(bands: int) -> "array[float]":
-    """f32[FREQUENCIES, bands]: triangles linear in Hz between edges equally spaced in mel, each of area one, 0..8000 Hz."""
+    """f32[FREQUENCIES, bands]: triangles linear in Hz between edges equally spaced in mel, of area one, 0..8000 Hz."""
     highest = _hz_to_mel(SAMPLE_RATE / 2)
     edges = [_mel_to_hz(highest * i / (bands + 1)) for i in range(bands + 2)]
     filters = array("f")

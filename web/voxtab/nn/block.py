@@ -1,8 +1,8 @@
 """The pre-norm transformer block of both stacks: causal, windowed, rotary, SwiGLU.
 
-    x += wo(attention(rms(x)))
-    h  = rms(x) [* (1 + ada)]        the decoder's time conditioning, on this branch only
-    x += w2(silu(w1 h) * (w3 h))
+x += wo(attention(rms(x)))
+h  = rms(x) [* (1 + ada)]        the decoder's time conditioning, on this branch only
+x += w2(silu(w1 h) * (w3 h))
 """
 
 from dataclasses import dataclass

@@ -87,13 +87,13 @@ class Recorder:
             ]
             if n == 1:
                 threads, rows = kernels.VECTOR_TILES["software" if self.gpu.info.software else "gpu"]
-                parameters = {"weight": weight.kind, "threads": threads, "rows": rows}
-                self._add("matvec", parameters, constants, bindings, dims, (_ceil(segment.rows, rows), 1))
+                tile: dict[str, str | int] = {"weight": weight.kind, "threads": threads, "rows": rows}
+                self._add("matvec", tile, constants, bindings, dims, (_ceil(segment.rows, rows), 1))
             else:
                 columns = next((c for c in kernels.MATRIX_COLUMNS if n <= c), kernels.MATRIX_COLUMNS[-1])
-                parameters = {"weight": weight.kind, "columns": columns}
+                tile = {"weight": weight.kind, "columns": columns}
                 grid = (_ceil(segment.rows, 64), _ceil(n, columns))
-                self._add("matmat", parameters, constants, bindings, dims, grid)
+                self._add("matmat", tile, constants, bindings, dims, grid)
         return out
 
     def rms_norm(
@@ -130,7 +130,9 @@ class Recorder:
         self._add("attention", {"cache": cache.kind}, {}, bindings, dims, (heads, n))
         return out
 
-    def embed(self, table: Weight, tokens: Tensor, audio: Tensor, slots: tuple[int, int], x: Tensor, n: int) -> Tensor:
+    def embed(
+        self, table: Weight, tokens: Tensor, audio: Tensor, slots: tuple[int, int], x: Tensor, n: int
+    ) -> Tensor:
         """x[i] = audio + embedding of the token, both at the position of row i; `slots` of (tokens, audio) rings."""
         for segment in table.segments:
             dims = (segment.rows, table.blocks, segment.row_begin, x.width, *slots)
@@ -171,10 +173,14 @@ class Recorder:
         grid = (_ceil(x.width, 64), n)
         self._add("ring_store", {}, {}, bindings, (x.width, slots, per_row), grid, dims_at=3)
 
-    def power_spectrum(self, pcm: Buffer, table: Buffer, out: Tensor, frames: int, hop: int, window: int) -> Tensor:
+    def power_spectrum(
+        self, pcm: Buffer, table: Buffer, out: Tensor, frames: int, hop: int, window: int, gain: float
+    ) -> Tensor:
         bindings = [(0, pcm), (1, table), (2, out.buffer)]
         grid = (_ceil(out.width, 64), frames)
-        self._add("power_spectrum", {}, {}, bindings, (out.width, hop, window), grid, dims_at=3)
+        self._add(
+            "power_spectrum", {}, {}, bindings, (out.width, hop, window, _float_bits(gain)), grid, dims_at=3
+        )
         return out
 
     def log_mel(self, power: Tensor, filters: Buffer, top: float, out: Tensor, frames: int) -> Tensor:
@@ -183,7 +189,9 @@ class Recorder:
         self._add("log_mel", {}, {}, bindings, dims, (_ceil(out.width, 64), frames), dims_at=3)
         return out
 
-    def repack_blocks(self, kind: str, raw: Buffer, segment: Segment, blocks: int, row: int, rows: int) -> None:
+    def repack_blocks(
+        self, kind: str, raw: Buffer, segment: Segment, blocks: int, row: int, rows: int
+    ) -> None:
         """GGUF blocks of `rows` rows -> rows `row` .. of the segment (row is even)."""
         assert segment.scales is not None
         bindings = [(0, raw), (1, segment.quants), (2, segment.scales)]

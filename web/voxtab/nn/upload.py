@@ -134,7 +134,9 @@ class Upload:
                 offset = tensor.offset + (segment.row_begin + row) * row_bytes
                 self._piece(file, offset, count * row_bytes, record.finish())
         elif kind == "f16":
-            self._plain(file, tensor.offset + segment.row_begin * row_bytes, segment.rows * row_bytes, segment.quants)
+            self._plain(
+                file, tensor.offset + segment.row_begin * row_bytes, segment.rows * row_bytes, segment.quants
+            )
         else:
             count = segment.rows * cols
             self._floats(file, tensor, segment.quants, segment.row_begin * cols, count)

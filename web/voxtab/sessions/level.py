@@ -1,15 +1,19 @@
 """Peak normalisation: quiet speech brought to the level that models were trained on. Off unless asked for."""
 
-from array import array
+from collections.abc import Iterable
 
 PEAK = 0.95
+# Below this (-80 dB) there is only noise to bring up.
+_SILENT = 1e-4
 
 
-def normalize_peak(pcm: "array[float] | memoryview") -> "array[float]":
-    """The samples scaled so that the largest is 0.95; silence stays as it is."""
-    samples = array("f", memoryview(pcm).cast("B").tobytes())
-    highest = max(max(samples, default=0.0), -min(samples, default=0.0))
-    if highest > 0.0:
-        gain = PEAK / highest
-        samples = array("f", [gain * sample for sample in samples])
-    return samples
+def peak_gain(pieces: "Iterable[memoryview[float]]") -> float:
+    """What to multiply a recording with so that its largest sample is 0.95; 1 for silence.
+
+    `pieces`: the float32 samples, in as many parts as is handy.
+    """
+    highest = 0.0
+    for piece in pieces:
+        if len(piece):
+            highest = max(highest, max(piece), -min(piece))
+    return PEAK / highest if highest > _SILENT else 1.0

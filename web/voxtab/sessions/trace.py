@@ -15,6 +15,8 @@ class Trace:
             name: bytearray() for name in ("mel", "conv_out", "enc_out", "adapter_out", "logits")
         }
         self.widths: dict[str, int] = {}
+        self.tokens_full: list[int] = []
+        """Every token, the ones after an end of sequence too: a traced session goes on to the end of the sound."""
 
     def floats(self, name: str) -> "array[float]":
         return array("f", bytes(self.stages[name]))

@@ -71,6 +71,7 @@ class Transcription:
         self._decode_pace = Pace(8, MAX_CHUNK_TOKENS)
         self._text = StreamDecoder(tekken)
         self._ended = False
+        self._eos_seen = False
         self._counters = model.gpu.counters.copy()
         self._started = time.perf_counter()
         self._seconds = {"encode": 0.0, "decode": 0.0}
@@ -115,7 +116,9 @@ class Transcription:
     def feed(self, pcm: "array[float] | memoryview") -> None:
         """Append mono samples at 16 kHz in [-1, 1], as float32."""
         if self._total is not None:
-            raise VoxtabError("audio-undecodable", "Sound came after the end of the stream.", "Start a new one.")
+            raise VoxtabError(
+                "audio-undecodable", "Sound came after the end of the stream.", "Start a new one."
+            )
         view = memoryview(pcm).cast("B")
         self._pcm.frombytes(view)
         self._fed += view.nbytes // 4
@@ -259,7 +262,12 @@ class Transcription:
         delta = ""
         for position in range(max(work.first, prompt - 1), work.first + work.count):
             token = tokens[(position + 1) % self._state.token_slots]
-            if token == config.eos:
+            if self._trace is not None:
+                self._trace.tokens_full.append(token)
+            self._eos_seen = self._eos_seen or token == config.eos
+            if self._eos_seen:
+                if self._trace is not None:
+                    continue
                 self._ended = True
                 break
             self.tokens.append(token)
