@@ -6,7 +6,6 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-SHELL := /bin/bash
 
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -15,7 +14,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 # $(call timed,NAME,COMMAND): the command between its name and the time it took; its exit status is kept.
 define timed
-@SECONDS=0; printf '\n== %s\n' '$(1)'; { $(2); }; status=$$?; printf '== %s: %s s\n' '$(1)' $$SECONDS; exit $$status
+@printf '\n== %s\n' '$(1)'; start=$$(date +%s); { $(2); }; status=$$?; \
+	printf '== %s: %s s\n' '$(1)' $$(($$(date +%s) - start)); exit $$status
 endef
 
 .PHONY: help
