@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.hostile_gguf import (
     ARRAY,
     BOOL,
+    STRING,
     U8,
     array,
     gguf,
@@ -101,6 +102,34 @@ def test_the_same_header_on_a_file_of_gigabytes_takes_no_more_than_the_limit(nam
         answer = outcome(data, GIGABYTES)
     if isinstance(answer, GgufTruncated):
         assert len(data) < answer.needed <= MAX_HEADER_BYTES
+
+
+def refused(head: bytes, file_bytes: int) -> str:
+    with pytest.raises(GgufError) as caught:
+        parse_gguf(head, file_bytes)
+    return caught.value.message
+
+
+def test_what_cannot_fit_in_the_file_is_refused_where_it_is_announced() -> None:
+    assert "100 keys" in refused(gguf(key_count=100)[:24], 1000)
+    assert "100 tensors" in refused(gguf(tensor_count=100)[:24], 2000)
+    strings = gguf([key(b"a", ARRAY, array(STRING, 1000, b""))], alignment=1)
+    assert "past the end" in refused(strings, 4000)
+    assert isinstance(outcome(strings, 10_000), GgufTruncated)
+
+
+def test_more_keys_or_tensors_than_the_limit_are_refused_on_a_file_of_any_size() -> None:
+    assert isinstance(outcome(gguf(key_count=65_536)[:24], GIGABYTES), GgufTruncated)
+    assert "65537 keys" in refused(gguf(key_count=65_537)[:24], GIGABYTES)
+    assert isinstance(outcome(gguf(tensor_count=65_536)[:24], GIGABYTES), GgufTruncated)
+    assert "65537 tensors" in refused(gguf(tensor_count=65_537)[:24], GIGABYTES)
+
+
+def test_arrays_of_arrays_are_refused_as_such() -> None:
+    nested = [data for name, data in HOSTILE.items() if "arrays" in name]
+    assert len(nested) == 4
+    for data in nested:
+        assert "array of arrays" in refused(data, len(data))
 
 
 def test_a_file_cut_at_any_byte_is_refused() -> None:

@@ -238,8 +238,9 @@ def test_a_bad_tokenizer_file_is_refused(name: str) -> None:
     assert "tekken.json" in caught.value.hint
 
 
-def test_padding_in_the_wrong_place_is_refused_when_the_token_is_used() -> None:
-    tekken = Tekken.from_json(json.dumps(entry(3, token_bytes="=AAA")).encode())
+@pytest.mark.parametrize("text", ["=AAA", "A=AA", "AA==AAAA", "AAA=AA==", "AA=A"])
+def test_padding_in_the_wrong_place_is_refused_when_the_token_is_used(text: str) -> None:
+    tekken = Tekken.from_json(json.dumps(entry(3, token_bytes=text)).encode())
     assert tekken.token_bytes(1002) == b"\x02"
     with pytest.raises(VoxtabError) as caught:
         tekken.token_bytes(1003)

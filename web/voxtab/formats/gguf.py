@@ -256,17 +256,15 @@ def _read_scalars(cursor: _Cursor, kind: int, count: int, what: str) -> tuple[An
 
 def _read_strings(cursor: _Cursor, count: int, what: str) -> list[str]:
     """An array of strings: the vocabulary, 130072 of them, hence a loop of its own instead of string()."""
-    cursor.need(8 * count, what)
+    cursor.need(8 * count, what)  # their lengths alone
     head, size, position, unpack = cursor.head, len(cursor.head), cursor.position, _U64.unpack_from
     strings: list[str] = []
-    for left in range(count, 0, -1):
+    for _ in range(count):
         start = position + 8
         end = start + unpack(head, position)[0] if start <= size else start
         if end > size:
             cursor.position = position
-            cursor.need(
-                end - position + 8 * (left - 1), what
-            )  # raises; those after it have at least their lengths
+            cursor.need(end - position, what)  # raises: it runs off the prefix, or off the file
         strings.append(_utf8(head[start:end], what))
         position = end
     cursor.position = position
@@ -345,8 +343,6 @@ def _tensor_bytes(quoted: str, kind: GgmlType, shape: tuple[int, ...]) -> int:
     nbytes = row // kind.block_elements * kind.block_bytes
     for dim in shape[:-1]:
         nbytes *= dim
-    if nbytes >= 1 << 63:
-        raise _invalid(f"The tensor {quoted} of shape {shape} is too large for any file.")
     return nbytes
 
 
