@@ -38,14 +38,15 @@ def describe(path: Path, whole_lists: bool = False) -> dict[str, Any]:
         for part, tensor in model.merged.tensors.values()
     ]
     metadata = model.merged.metadata
+    about = model.manifest.model if model.manifest else None
     parameters = sum(math.prod(tensor.shape) for _, tensor in model.merged.tensors.values())
     tensor_bytes = sum(tensor.nbytes for _, tensor in model.merged.tensors.values())
     return {
         "path": str(path),
         "kind": model.kind,
-        "name": metadata.get("general.name"),
+        "name": about.name if about else metadata.get("general.name"),
         "architecture": metadata.get("general.architecture"),
-        "licence": metadata.get("general.license"),
+        "licence": about.licence if about else metadata.get("general.license"),
         "bytes": model.bytes,
         "gguf_version": model.parts[0].version,
         "alignment": model.parts[0].alignment,

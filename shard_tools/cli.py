@@ -1,0 +1,179 @@
+"""voxtab-shards: from a checkpoint to the shards a browser loads."""
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, cast, get_args
+
+import typer
+from rich.console import Console
+
+from shard_tools.fetch import fetch_model, find_model
+from shard_tools.inspect import describe, print_tables
+from shard_tools.join import join_shards
+from shard_tools.progress import progress_bar
+from shard_tools.quantize import Names, TensorTypes, WeightType, quantize_checkpoint
+from shard_tools.quantize_blocks import Scales
+from shard_tools.split import split_gguf
+from shard_tools.synth import PRESETS, synth_checkpoint, synth_gguf
+from shard_tools.verify import verify_shards
+from voxtab.errors import VoxtabError
+from voxtab.formats.manifest import MAX_SHARD_BYTES
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+P = ParamSpec("P")
+_TYPES = ", ".join(get_args(WeightType))
+_CANCELLED = 130
+
+
+def _command(run: Callable[P, None]) -> Callable[P, None]:
+    """Registers a command whose errors become one line on stderr and exit code 2."""
+
+    @functools.wraps(run)
+    def reporting(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            run(*args, **kwargs)
+        except VoxtabError as error:
+            typer.echo(f"error[{error.code}]: {error}", err=True)
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as error:
+            typer.echo("cancelled", err=True)
+            raise typer.Exit(_CANCELLED) from error
+
+    return app.command()(reporting)
+
+
+Output = Annotated[Path, typer.Option("-o", "--output")]
+PartType = Annotated[str | None, typer.Option(help=f"Another type for this part: {_TYPES}.")]
+ScalesOption = Annotated[str, typer.Option(help=f"How Q4_0 scales are found: {', '.join(get_args(Scales))}.")]
+NamesOption = Annotated[str, typer.Option(help=f"Tensor names: {', '.join(get_args(Names))}.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+
+
+@_command
+def quantize(
+    checkpoint_dir: Path,
+    output: Output,
+    type_: Annotated[str, typer.Option("--type", help=f"Type of all matrices: {_TYPES}.")] = "q4_0",
+    encoder: PartType = None,
+    decoder: PartType = None,
+    embedding: PartType = None,
+    scales: ScalesOption = "search",
+    names: NamesOption = "short",
+    name: Annotated[str | None, typer.Option(help="The model's name; default: the folder's.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Default: what the model card says.")] = None,
+) -> None:
+    """Make a GGUF from Mistral's params.json, consolidated.safetensors and tekken.json."""
+    types = _types(type_, encoder, decoder, embedding)
+    with progress_bar("quantizing") as progress:
+        quantize_checkpoint(
+            checkpoint_dir, output, types, cast(Scales, scales), cast(Names, names), progress, name, licence
+        )
+    _wrote(output)
+
+
+@_command
+def split(
+    gguf: Path,
+    output: Output,
+    shard_bytes: Annotated[int, typer.Option(help="At most 536870912.")] = MAX_SHARD_BYTES,
+    force: Force = False,
+    name: Annotated[str | None, typer.Option(help="The model's name; default: the GGUF's.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Default: what the GGUF says.")] = None,
+    source: Annotated[str | None, typer.Option(help="Where the weights come from.")] = None,
+    description: Annotated[str | None, typer.Option(help="One line about the model.")] = None,
+) -> None:
+    """Cut a GGUF into shard-aa, shard-ab, ... and write manifest.json."""
+    with progress_bar("splitting") as progress:
+        manifest = split_gguf(gguf, output, shard_bytes, force, progress, source, description, name, licence)
+    typer.echo(f"{output}: {len(manifest.shards)} shards, {manifest.file.bytes:,} bytes, and manifest.json")
+
+
+@_command
+def join(directory: Path, output: Output, force: Force = False) -> None:
+    """Make the GGUF again from its shards, verifying them on the way."""
+    with progress_bar("joining") as progress:
+        verified = join_shards(directory, output, force, progress)
+    _wrote(output)
+    if not verified:
+        typer.echo("There was no manifest.json: the content is not verified.", err=True)
+
+
+@_command
+def verify(directory: Path) -> None:
+    """Hold shards against their manifest. Exit code 1 if they differ."""
+    with progress_bar("verifying") as progress:
+        faults = verify_shards(directory, progress)
+    for fault in faults:
+        typer.echo(f"error[{fault.code}]: {fault.message}", err=True)
+    if faults:
+        raise typer.Exit(1)
+    typer.echo(f"{directory}: every chunk matches its SHA-256")
+
+
+@_command
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A GGUF, or a folder with a GGUF or shards.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    whole_lists: Annotated[bool, typer.Option(help="With --json: lists of any length.")] = False,
+) -> None:
+    """Show metadata, tensors and types of a model."""
+    description = describe(path, whole_lists)
+    if as_json:
+        typer.echo(json.dumps(description, indent=1, allow_nan=False))
+    else:
+        print_tables(description, Console())
+
+
+@_command
+def synth(
+    output: Annotated[Path, typer.Option("-o", "--output", help="A folder, or a file ending in .gguf.")],
+    preset: Annotated[str, typer.Option(help=f"Sizes: {', '.join(PRESETS)}.")] = "tiny",
+    seed: int = 0,
+    type_: Annotated[str, typer.Option("--type", help=f"For a .gguf: {_TYPES}.")] = "q4_0",
+    scales: ScalesOption = "search",
+    names: NamesOption = "short",
+) -> None:
+    """Make a checkpoint (or its GGUF) of random weights with the real names and shapes."""
+    if preset not in PRESETS:
+        raise VoxtabError("option-invalid", f"{preset!r} is no preset.", f"Choose from {', '.join(PRESETS)}.")
+    with progress_bar("making up weights") as progress:
+        if output.suffix == ".gguf":
+            types = _types(type_, None, None, None)
+            synth_gguf(
+                output, PRESETS[preset], seed, types, cast(Scales, scales), cast(Names, names), progress
+            )
+        else:
+            synth_checkpoint(output, PRESETS[preset], seed, progress)
+    _wrote(output)
+
+
+@_command
+def fetch(
+    repo: Annotated[str, typer.Argument(help="As in mistralai/Voxtral-Mini-4B-Realtime-2602.")],
+    output: Output,
+    file: Annotated[
+        str | None, typer.Option(help="This file only; may be a pattern such as 'shard-*'.")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="A branch, tag or commit.")] = None,
+) -> None:
+    """Download a checkpoint, a GGUF or shards from the Hugging Face hub; run again to continue."""
+    model = find_model(repo, file, revision)
+    typer.echo(f"{repo} at {model.commit[:12]}: {len(model.files)} file(s), {model.bytes:,} bytes")
+    typer.echo(f"Licence: {model.licence or 'not stated; see ' + model.endpoint + '/' + repo}")
+    with progress_bar("downloading") as progress:
+        paths = fetch_model(model, output, progress)
+    for path in paths:
+        typer.echo(str(path))
+
+
+def _types(overall: str, encoder: str | None, decoder: str | None, embedding: str | None) -> TensorTypes:
+    given: tuple[Any, ...] = (overall, encoder, decoder, embedding)
+    return TensorTypes(*given)
+
+
+def _wrote(path: Path) -> None:
+    files = [path] if path.is_file() else sorted(path.iterdir())
+    typer.echo(f"{path}: {sum(file.stat().st_size for file in files):,} bytes")
