@@ -1,6 +1,7 @@
 """Listens on a port and runs an application on uvicorn, with TLS or without."""
 
 import errno
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from server.addresses import WILDCARDS, is_loopback, lan_addresses
 from server.certificate import Certificate
 from voxtab.errors import VoxtabError
 
-SHUTDOWN_S = 2  # what a download in progress gets to finish after Ctrl-C
+SHUTDOWN_S = 1  # what a download in progress gets to finish after Ctrl-C
 
 
 class Server(uvicorn.Server):
@@ -53,6 +54,11 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self._on_start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Connections that browsers hold open and downloads cut off are no errors when one quits.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        await super().shutdown(sockets=sockets)
 
 
 def listen(host: str, port: int) -> socket.socket:
