@@ -32,6 +32,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, NoReturn
 
 from voxtab.errors import VoxtabError
+from voxtab.formats.json_nesting import check_nesting
 
 __all__ = [
     "CHUNK_BYTES",
@@ -118,9 +119,8 @@ def parse_manifest(text: str | bytes) -> Manifest:
     if len(data) > MAX_TEXT_BYTES:
         _fail(f"it has {len(data)} bytes; at most {MAX_TEXT_BYTES} are accepted")
     try:
+        check_nesting(data)
         root = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except RecursionError:
-        _fail("it is nested too deeply")
     except ValueError as error:
         _fail(f"it is not JSON ({error})")
     fields = _Fields(root, "the manifest")

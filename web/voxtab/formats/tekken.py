@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from voxtab.errors import VoxtabError
+from voxtab.formats.json_nesting import check_nesting
 
 __all__ = ["GGUF_VOCAB_KEY", "StreamDecoder", "Tekken", "TekkenAudio", "TokenizerError"]
 
@@ -69,9 +70,8 @@ class Tekken:
         if len(data) > MAX_JSON_BYTES:
             _fail(f"tekken.json has {len(data)} bytes; at most {MAX_JSON_BYTES} are accepted")
         try:
-            root = json.loads(data)
-        except RecursionError:
-            _fail("tekken.json is nested too deeply")
+            check_nesting(data)
+            root = json.loads(data.decode("utf-8"))
         except ValueError as error:
             _fail(f"tekken.json is not JSON ({error})")
         if not isinstance(root, dict) or not isinstance(root.get("config"), dict):
