@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from voxtab.formats.json_nesting import MAX_DEPTH, check_nesting
+from voxtab.formats.json_nesting import MAX_CONTAINERS, MAX_DEPTH, check_nesting
 
 TEXT = st.text(st.characters(codec="utf-8") | st.sampled_from('[]{}"\\'), max_size=8)
 JSON = st.recursive(
@@ -66,12 +66,18 @@ def test_brackets_that_only_strings_close_are_not_closed(text: str) -> None:
     assert not accepted(text)
 
 
-def test_a_million_strings_take_no_more_memory_than_the_text() -> None:
-    text = json.dumps([{"rank": rank, "token_str": "a\\"} for rank in range(100_000)]).encode()
+def test_more_objects_than_the_limit_are_refused() -> None:
+    assert accepted("[" + "{}," * (MAX_CONTAINERS - 1) + "0]")
+    assert not accepted("[" + "{}," * MAX_CONTAINERS + "0]")
+
+
+@pytest.mark.parametrize("token", ["a\\", "[", '}"', ""])
+def test_many_strings_take_little_more_memory_than_the_text(token: str) -> None:
+    text = json.dumps([{"rank": rank, token: token} for rank in range(50_000)]).encode()
     tracemalloc.start()
     try:
         check_nesting(text)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 2.5 * len(text)
+    assert peak < 2.5 * len(text) + 4_000_000

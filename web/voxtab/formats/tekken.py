@@ -22,7 +22,7 @@ __all__ = ["GGUF_VOCAB_KEY", "StreamDecoder", "Tekken", "TekkenAudio", "Tokenize
 
 GGUF_VOCAB_KEY: Final = "voxtral.tokenizer.vocab_token_bytes_b64"
 DEFAULT_SPECIAL_TOKENS: Final = 1000
-MAX_JSON_BYTES: Final = 64 << 20  # 150000 entries take about 100 bytes each
+MAX_JSON_BYTES: Final = 32 << 20  # 150000 entries take about 100 bytes each
 MAX_VOCAB: Final = 1 << 24
 _BASE64: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 
