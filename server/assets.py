@@ -35,12 +35,12 @@ MEDIA_TYPES = {
     ".zip": "application/zip",
 }
 COMPRESSIBLE = {".css", ".js", ".json", ".map", ".mjs", ".svg", ".wasm", ".webmanifest", ".wgsl"}
-MAX_ASSET_BYTES = 64 << 20  # Pyodide's largest file has 10 MB; models are not assets
 
 
 @dataclass(frozen=True)
 class Asset:
     signature: Signature
+    media_type: str
     body: bytes
     gzipped: bytes | None
     digest: str
@@ -59,11 +59,10 @@ class Assets:
 
     async def __call__(self, request: Request) -> Response:
         name: str = request.path_params["path"]
-        path = await to_thread.run_sync(self._find, name)
-        if path is None:
+        asset = await to_thread.run_sync(self._load, name)
+        if asset is None:
             return error_response(404, "internal", "There is no such file.", "Reload the page.")
-        asset = await to_thread.run_sync(self._load, path)
-        headers = {"cache-control": "no-cache", "content-type": MEDIA_TYPES[path.suffix]}
+        headers = {"cache-control": "no-cache", "content-type": asset.media_type}
         body, etag = asset.body, f'"{asset.digest}"'
         if asset.gzipped is not None:
             headers["vary"] = "accept-encoding"
@@ -76,26 +75,31 @@ class Assets:
     def warm(self) -> None:
         """Reads and compresses all files now. Blocks for a second or so the first time."""
         for path in sorted(self.root.rglob("*")):
-            found = self._find(path.relative_to(self.root).as_posix())
-            if found:
-                self._load(found)
+            self._load(path.relative_to(self.root).as_posix())
+
+    def _load(self, name: str) -> Asset | None:
+        path = self._find(name)
+        if path is None:
+            return None
+        try:
+            signature = Signature.of(path.stat())
+            asset = self._assets.get(path)
+            if asset is None or asset.signature != signature:
+                asset = self._assets[path] = _read(path, signature)
+        except FileNotFoundError:  # removed since it was found
+            return None
+        return asset
 
     def _find(self, name: str) -> Path | None:
         if self.only is not None and name not in self.only:
             return None
         path = find_inside(self.root, name)
-        if path is None or path.suffix not in MEDIA_TYPES or path.stat().st_size > MAX_ASSET_BYTES:
-            return None
-        return path
+        return path if path is not None and path.suffix in MEDIA_TYPES else None
 
-    def _load(self, path: Path) -> Asset:
-        signature = Signature.of(path.stat())
-        asset = self._assets.get(path)
-        if asset is None or asset.signature != signature:
-            body = path.read_bytes()
-            gzipped = gzip.compress(body, 9, mtime=0) if path.suffix in COMPRESSIBLE else None
-            if gzipped is not None and len(gzipped) >= len(body):
-                gzipped = None
-            asset = Asset(signature, body, gzipped, hashlib.sha256(body).hexdigest())
-            self._assets[path] = asset
-        return asset
+
+def _read(path: Path, signature: Signature) -> Asset:
+    body = path.read_bytes()
+    gzipped = gzip.compress(body, 9, mtime=0) if path.suffix in COMPRESSIBLE else None
+    if gzipped is not None and len(gzipped) >= len(body):
+        gzipped = None
+    return Asset(signature, MEDIA_TYPES[path.suffix], body, gzipped, hashlib.sha256(body).hexdigest())
