@@ -20,9 +20,11 @@ from voxtab.models.source import ModelSource
 from voxtab.nn.upload import Piece
 from voxtab.sessions.engine import Engine
 from voxtab.sessions.level import peak_gain
+from voxtab.sessions.trace import Trace
 
 # The sound stays on JavaScript's side but for the part being worked on.
 _FEED_SAMPLES = 30 * SAMPLE_RATE
+_SWITCHES = ("normalize_peak", "trace")
 _OPTIONS = ("delay_ms", "temperature", "max_tokens", "left_pad_tokens", "kv_window", "seed", "cache")
 
 
@@ -91,7 +93,8 @@ async def load(gpu: Any, source: Any, options_json: str) -> str:
 async def transcribe(pcm: Any, options_json: str, on_delta: Callable[[str, float, float], None]) -> str:
     """Transcribe a Float32Array of mono samples at 16 kHz; ok: {text, tokens, words, stats}.
 
-    `on_delta(text, seconds done, seconds in all)` comes after every step.
+    `on_delta(text, seconds done, seconds in all)` comes after every step. The option `trace` adds to the answer what
+    every stage computed, {name: {width, base64 of float32}}, to hold it against a reference; it makes things slow.
     """
     return await _answer(_transcribe(pcm, options_json, on_delta))
 
@@ -113,7 +116,9 @@ async def _transcribe(
         return memoryview(part.to_bytes()).cast("f")
 
     starts = range(0, samples, _FEED_SAMPLES)
-    session = _tab.engine.transcription(_options(options_json, lambda: peak_gain(map(piece, starts))))
+    options, traced = _options(options_json, lambda: peak_gain(map(piece, starts)))
+    trace = Trace() if traced else None
+    session = _tab.engine.transcription(options, trace)
     try:
         waiting = list(starts)
         while not session.done:
@@ -125,27 +130,29 @@ async def _transcribe(
             on_delta(delta, session.heard_s, samples / SAMPLE_RATE)
             await asyncio.sleep(0)  # lets a cancellation in
             _tab.check_cancelled()
-        return session.result()
+        return session.result() | ({"trace": trace.to_json()} if trace else {})
     finally:
         session.free()
 
 
-def _options(options_json: str, gain: Callable[[], float]) -> AsrOptions:
-    """Raises VoxtabError option-invalid for a name or value that is none of ours."""
+def _options(options_json: str, gain: Callable[[], float]) -> tuple[AsrOptions, bool]:
+    """The session's options, and whether to trace. Raises VoxtabError option-invalid for what is none of ours."""
     given = json.loads(options_json)
-    normalize = given.pop("normalize_peak", False) if isinstance(given, dict) else False
-    hint = "Use " + ", ".join([*_OPTIONS, "normalize_peak"]) + "."
-    if not isinstance(given, dict) or not isinstance(normalize, bool):
-        raise VoxtabError(
-            "option-invalid", "The options are not an object, or normalize_peak not true or false.", hint
-        )
+    hint = "Use " + ", ".join([*_OPTIONS, *_SWITCHES]) + "."
+    if not isinstance(given, dict):
+        raise VoxtabError("option-invalid", "The options are not an object.", hint)
+    switches = {name: given.pop(name, False) for name in _SWITCHES}
+    for name, value in switches.items():
+        if not isinstance(value, bool):
+            raise VoxtabError("option-invalid", f"The option {name!r} can't be {value!r}.", hint)
     for name, value in given.items():
         kinds: tuple[type, ...] = (
             (str,) if name == "cache" else (int, float) if name == "temperature" else (int,)
         )
         if name not in _OPTIONS or not isinstance(value, kinds) or isinstance(value, bool):
             raise VoxtabError("option-invalid", f"The option {name!r} can't be {value!r}.", hint)
-    return AsrOptions(**given, gain=gain() if normalize else 1.0)
+    options = AsrOptions(**given, gain=gain() if switches["normalize_peak"] else 1.0)
+    return options, switches["trace"]
 
 
 def decode_wav(data: Any) -> str:

@@ -42,7 +42,9 @@ export async function createGpu() {
   }
   // Larger than the defaults as far as the adapter goes; everything also runs with the defaults.
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
-  const device = await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } });
+  const device = await adapter.requestDevice({
+    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+  });
   return new Gpu(adapter, device);
 }
 

@@ -1,6 +1,8 @@
 """Keeps what every stage computed, under the golden files' names, to hold it against a reference."""
 
+import base64
 from array import array
+from typing import Any
 
 from voxtab.models.asr import AsrModel
 from voxtab.models.asr_state import AsrState
@@ -20,6 +22,15 @@ class Trace:
 
     def floats(self, name: str) -> "array[float]":
         return array("f", bytes(self.stages[name]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Stages as {width, base64}, and the tokens."""
+        stages = {
+            name: {"width": self.widths[name], "base64": base64.b64encode(data).decode()}
+            for name, data in self.stages.items()
+            if data
+        }
+        return {"stages": stages, "tokens_full": self.tokens_full}
 
     async def encoded(self, model: AsrModel, state: AsrState, n: int) -> None:
         """After a chunk of n tokens."""
