@@ -1,7 +1,7 @@
 """A Mistral checkpoint becomes a GGUF, tensor by tensor and large tensors by rows.
 
 Rows are read in order, encoded by a few threads (numpy lets them run side by side) and written in order; what
-is in memory at a time is a handful of row ranges of 4M elements, whatever the size of the checkpoint.
+is in memory at a time is a handful of row ranges of 2M elements, whatever the size of the checkpoint.
 """
 
 import hashlib
@@ -44,8 +44,8 @@ _LARGEST: Final[Mapping[GgmlType, float]] = {
     GgmlType.F16: F16_MAX,
     GgmlType.F32: float(np.finfo(np.float32).max),
 }
-# 4M elements: 8 MB of BF16, 16 MB as float32.
-_PIECE_ELEMENTS: Final = 1 << 22
+# 2M elements: 4 MB of BF16, 8 MB as float32.
+_PIECE_ELEMENTS: Final = 1 << 21
 
 
 @dataclass(frozen=True)

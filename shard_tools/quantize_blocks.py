@@ -7,6 +7,7 @@ nibble; value = (nibble - 8) d. Q8_0: 34 bytes, a float16 scale and 32 signed by
 `search` tries several scales around that and keeps the one of least squared error; the format is the same.
 """
 
+from collections.abc import Callable
 from typing import Final, Literal
 
 import numpy as np
@@ -23,34 +24,35 @@ Bytes = npt.NDArray[np.uint8]
 # the extreme is clipped and the rest gets finer steps. More candidates gain less than 0.1% of RMSE.
 _CANDIDATES: Final = np.arange(7.0, 9.01, 0.25, dtype=np.float32)
 
-# Blocks worked on at once by the search: 2048 x 32 floats and two buffers of that stay in a core's L2 cache.
-_SEARCH_BLOCKS: Final = 2048
+# Blocks worked on at once: 2048 x 32 floats and two buffers of that stay in a core's L2 cache.
+_PART_BLOCKS: Final = 2048
 
 
 def quantize_q4_0(values: Float32, scales: Scales = "search") -> Bytes:
     """Flat float32 [32 n] -> bytes [18 n]. Values must be finite and below 8 x 65504 in magnitude."""
-    blocks = values.reshape(-1, BLOCK)
-    if scales == "absmax":
-        return _q4_0_absmax(blocks)
-    out = np.empty((len(blocks), 18), np.uint8)
-    for start in range(0, len(blocks), _SEARCH_BLOCKS):
-        part = slice(start, start + _SEARCH_BLOCKS)
-        out[part] = _q4_0_search(blocks[part])
-    return out.reshape(-1)
-
-
-def dequantize_q4_0(data: Bytes) -> Float32:
-    """Bytes [18 n] -> float32 [32 n]."""
-    blocks = data.reshape(-1, 18)
-    scale = np.ascontiguousarray(blocks[:, :2]).view("<f2").astype(np.float32)
-    nibbles = np.concatenate([blocks[:, 2:] & 15, blocks[:, 2:] >> 4], axis=1)
-    values: Float32 = (nibbles.astype(np.float32) - np.float32(8)) * scale
-    return values.reshape(-1)
+    return _by_parts(values, 18, _q4_0_absmax if scales == "absmax" else _q4_0_search)
 
 
 def quantize_q8_0(values: Float32) -> Bytes:
     """Flat float32 [32 n] -> bytes [34 n], equal to gguf-py's. Halves round away from zero."""
+    return _by_parts(values, 34, _q8_0)
+
+
+def to_float16(values: Float32) -> Bytes:
+    """Flat float32 [n] -> bytes [2 n]. BF16 values of 2^-17 to 65504 are kept exactly, smaller to 2^-25."""
+    return values.astype("<f2").view(np.uint8)
+
+
+def _by_parts(values: Float32, block_bytes: int, quantize: Callable[[Float32], Bytes]) -> Bytes:
     blocks = values.reshape(-1, BLOCK)
+    out = np.empty((len(blocks), block_bytes), np.uint8)
+    for start in range(0, len(blocks), _PART_BLOCKS):
+        part = slice(start, start + _PART_BLOCKS)
+        out[part] = quantize(blocks[part])
+    return out.reshape(-1)
+
+
+def _q8_0(blocks: Float32) -> Bytes:
     magnitude = np.abs(blocks)
     scale = magnitude.max(axis=1, keepdims=True) / 127
     magnitude *= _reciprocal(scale)
@@ -59,12 +61,7 @@ def quantize_q8_0(values: Float32) -> Bytes:
     out = np.empty((len(blocks), 34), np.uint8)
     out[:, :2] = scale.astype("<f2").view(np.uint8)
     out[:, 2:] = np.copysign(whole, blocks).astype(np.int8).view(np.uint8)
-    return out.reshape(-1)
-
-
-def to_float16(values: Float32) -> Bytes:
-    """Flat float32 [n] -> bytes [2 n]. BF16 values of 2^-17 to 65504 are kept exactly, smaller to 2^-25."""
-    return values.astype("<f2").view(np.uint8)
+    return out
 
 
 def _q4_0_absmax(blocks: Float32) -> Bytes:
@@ -94,10 +91,11 @@ def _q4_0_search(blocks: Float32) -> Bytes:
         better = gain > best_gain
         np.copyto(best_gain, gain, where=better)
         np.copyto(best_scale, scale, where=better)
-    stored = best_scale.astype("<f2").astype(np.float32)
+    # A wider scale than any float16 would be better only for values at the very limit.
+    stored = np.clip(best_scale, -F16_MAX, F16_MAX).astype("<f2").astype(np.float32)
     _round_to_levels(x, _reciprocal(stored), levels)
     levels += 8
-    return _pack_q4_0(stored[:, None], levels.astype(np.uint8)).reshape(-1, 18)
+    return _pack_q4_0(stored[:, None], levels.astype(np.uint8))
 
 
 def _extremes(columns: Float32) -> Float32:
@@ -123,8 +121,8 @@ def _round_to_levels(x: Float32, inverse: Float32, out: Float32) -> None:
 
 
 def _pack_q4_0(scale: Float32, nibbles: Bytes) -> Bytes:
-    """scale [n, 1], nibbles [32, n] -> bytes [18 n]."""
+    """scale [n, 1], nibbles [32, n] -> bytes [n, 18]."""
     out = np.empty((len(scale), 18), np.uint8)
     out[:, :2] = scale.astype("<f2").view(np.uint8)
     out[:, 2:] = (nibbles[:16] | (nibbles[16:] << 4)).T
-    return out.reshape(-1)
+    return out

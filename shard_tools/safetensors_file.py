@@ -117,7 +117,7 @@ class SafetensorsFile:
         if not isinstance(raw, dict):
             raise self._bad(f"the header's entry {name[:80]!r} is not an object")
         dtype, shape, offsets = raw.get("dtype"), raw.get("shape"), raw.get("data_offsets")
-        if dtype not in ITEM_BYTES:
+        if not isinstance(dtype, str) or dtype not in ITEM_BYTES:
             raise self._bad(f"{name[:80]!r} has type {str(dtype)[:20]!r}; BF16, F16 and F32 are supported")
         if not _is_int_list(shape, 1 << 48) or not 1 <= len(shape) <= 4 or 0 in shape:
             raise self._bad(f"{name[:80]!r} has shape {str(shape)[:60]}")
