@@ -55,7 +55,7 @@ def random_sound(seed: int) -> Floats:
     rng = np.random.default_rng(seed)
     time = np.arange(rng.integers(16000, 32000) | 1) / 16000
     glide = np.sin(2 * np.pi * (200 + 300 * time * rng.random()) * time) * np.sin(7 * time) ** 2
-    return (0.3 * glide + 0.02 * rng.standard_normal(len(time))).astype(np.float32)
+    return np.asarray(0.3 * glide + 0.02 * rng.standard_normal(len(time)), np.float32)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -1,0 +1,137 @@
+"""Linear layers on the GPU against numpy on weights that gguf-py dequantized: every type, tile, epilogue and split."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import math
+from typing import Any
+
+import gguf
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from voxtab.formats.gguf import GgmlType, GgufTensor
+from voxtab.gpu.native import NativeGpu
+from voxtab.nn.recorder import Epilogue, Recorder, Workspace
+from voxtab.nn.upload import Upload
+from voxtab.nn.weights import Linear, Tensor, Weight
+
+Floats = npt.NDArray[np.float32]
+
+_QUANT_TYPES = {
+    GgmlType.Q4_0: gguf.GGMLQuantizationType.Q4_0,
+    GgmlType.Q8_0: gguf.GGMLQuantizationType.Q8_0,
+    GgmlType.F16: gguf.GGMLQuantizationType.F16,
+    GgmlType.BF16: gguf.GGMLQuantizationType.BF16,
+}
+# Rows that fill no tile, rows that are odd, columns that need each width of load.
+SHAPES = {
+    GgmlType.Q4_0: [(1, 32), (67, 96), (130, 512)],
+    GgmlType.Q8_0: [(1, 32), (67, 96), (130, 512)],
+    GgmlType.F16: [(5, 8), (67, 40), (9, 36), (7, 33)],
+    GgmlType.BF16: [(5, 8), (7, 33)],
+    GgmlType.F32: [(1, 4), (67, 100), (66, 33)],
+}
+
+
+def stored(kind: GgmlType, values: Floats) -> tuple[bytes, Floats]:
+    """The bytes a GGUF would hold, and the values they stand for, both by gguf-py."""
+    if kind == GgmlType.F32:
+        return values.tobytes(), values
+    data = gguf.quants.quantize(values, _QUANT_TYPES[kind])
+    return data.tobytes(), gguf.quants.dequantize(data, _QUANT_TYPES[kind]).astype(np.float32)
+
+
+def uploaded(gpu: NativeGpu, kind: GgmlType, values: Floats) -> tuple[Weight, Floats]:
+    data, meant = stored(kind, values)
+    upload = Upload(gpu)
+    weight = upload.matrix(0, GgufTensor("w", kind, values.shape, 0, len(data)))
+    for piece in upload.ordered():
+        part = data[piece.offset : piece.offset + piece.nbytes]
+        gpu.write(piece.buffer, piece.buffer_offset, part + bytes(-len(part) % 4))
+        if piece.program is not None:
+            gpu.run(piece.program)
+    return weight, meant
+
+
+def computed(
+    gpu: NativeGpu, layer: Linear, x: Floats, before: Floats, epilogue: Epilogue
+) -> npt.NDArray[Any]:
+    n, rows = before.shape
+    control = gpu.buffer(16, "control")
+    record = Recorder(gpu, control, Workspace(gpu, n))
+    source = gpu.buffer(x.nbytes, "x")
+    target = gpu.buffer(before.nbytes, "y")
+    gpu.write(source, 0, x.tobytes())
+    gpu.write(target, 0, before.tobytes())
+    record.linear(layer, Tensor(source, x.shape[1]), Tensor(target, rows), n, epilogue)
+    gpu.run(record.finish())
+    back = asyncio.run(gpu.read(target, 0, before.nbytes).bytes())
+    return np.frombuffer(back, np.float32).reshape(before.shape)
+
+
+def expected(total: npt.NDArray[Any], before: Floats, epilogue: Epilogue) -> npt.NDArray[Any]:
+    if epilogue is Epilogue.ADD:
+        return before + total
+    if epilogue is Epilogue.GELU:
+        return 0.5 * total * (1 + np.vectorize(math.erf)(total / math.sqrt(2)))
+    if epilogue is Epilogue.SILU_GATE:
+        return before / (1 + np.exp(-before)) * total
+    return total
+
+
+@pytest.fixture(scope="module")
+def gpu(native_adapter: Any) -> NativeGpu:
+    """One device for the file: pipelines take longer to compile than to run."""
+    return NativeGpu(native_adapter)
+
+
+@pytest.mark.parametrize("kind", SHAPES, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("bindings", ["default", "tiny"])
+def test_linear_equals_numpy(
+    gpu: NativeGpu, monkeypatch: pytest.MonkeyPatch, kind: GgmlType, bindings: str
+) -> None:
+    if bindings == "tiny":  # a matrix then takes several segments, as the 4B embedding does by default
+        tiny = dataclasses.replace(gpu.info, max_binding_bytes=1024)
+        monkeypatch.setattr(gpu, "info", tiny)
+    rng = np.random.default_rng(int(kind))
+    for shape in SHAPES[kind]:
+        rows, cols = shape
+        weight, meant = uploaded(gpu, kind, rng.standard_normal(shape).astype(np.float32))
+        assert bindings == "default" or rows < 65 or len(weight.segments) > 1
+        bias = rng.standard_normal(rows).astype(np.float32)
+        bias_buffer = gpu.buffer(bias.nbytes, "bias")
+        gpu.write(bias_buffer, 0, bias.tobytes())
+        for n in (1, 3, 11):
+            for epilogue in Epilogue:
+                x = rng.standard_normal((n, cols)).astype(np.float32)
+                before = rng.standard_normal((n, rows)).astype(np.float32)
+                with_bias = bool(rng.integers(2))
+                layer = Linear(weight, bias_buffer if with_bias else None)
+                got = computed(gpu, layer, x, before, epilogue)
+                total = x.astype(np.float64) @ meant.astype(np.float64).T + (bias if with_bias else 0)
+                want = expected(total, before, epilogue)
+                scale = np.abs(x) @ np.abs(meant).T + 1
+                worst = np.max(np.abs(got - want) / scale)
+                assert worst < 4e-6, (
+                    f"{shape}, {n} rows, {epilogue.name}: {worst:.1e} of the sum of magnitudes"
+                )
+
+
+def test_convolution_weights_are_reordered_by_tap(gpu: NativeGpu) -> None:
+    rng = np.random.default_rng(3)
+    values = rng.standard_normal((6, 5, 3)).astype(np.float32)
+    for kind in (GgmlType.F32, GgmlType.F16):
+        data = values.tobytes() if kind == GgmlType.F32 else values.astype(np.float16).tobytes()
+        upload = Upload(gpu)
+        weight = upload.convolution(0, GgufTensor("conv", kind, values.shape, 0, len(data)))
+        for piece in upload.ordered():
+            gpu.write(piece.buffer, piece.buffer_offset, data + bytes(-len(data) % 4))
+            if piece.program is not None:
+                gpu.run(piece.program)
+        back = asyncio.run(gpu.read(weight.segments[0].quants, 0, values.nbytes).bytes())
+        got = np.frombuffer(back, np.float32).reshape(6, 3, 5)
+        want = values if kind == GgmlType.F32 else values.astype(np.float16).astype(np.float32)
+        assert np.array_equal(got, want.transpose(0, 2, 1))
