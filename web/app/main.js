@@ -148,7 +148,7 @@ async function load(signal) {
 function transcribe(recording) {
   return act(async (signal) => {
     transcript.setStatus(`Reading ${recording.name}…`);
-    let stop = "That did not work.";
+    let started = false;
     try {
       const vox = await openEngine();
       recording.pcm ??= await vox.decode(/** @type {File} */ (recording.file));
@@ -158,6 +158,7 @@ function transcribe(recording) {
         await load(signal);
       }
       transcript.start(recording.name);
+      started = true;
       const result = await vox.transcribe(recording.pcm, {
         delayMs: Number(delay.value),
         normalizePeak: normalise.checked,
@@ -167,8 +168,9 @@ function transcribe(recording) {
       transcript.finish(result);
       showGpuMemory(result.stats.gpu_bytes);
     } catch (thrown) {
-      if (signal.aborted) stop = "Cancelled.";
-      transcript.stop(stop);
+      const why = signal.aborted ? "Cancelled." : "It did not work.";
+      if (started) transcript.stop(why);
+      else transcript.setStatus(why); // what is shown is of an earlier recording
       throw thrown;
     }
   });
@@ -236,9 +238,10 @@ function setUp() {
 }
 
 async function listModels() {
-  const models = (await Voxtab.models()).filter(({ task }) => task !== "text-to-speech");
-  model.setModels(models);
-  if (models.length === 0) {
+  const { models, problems } = await Voxtab.catalogue();
+  const usable = models.filter(({ task }) => task !== "text-to-speech");
+  model.setModels(usable, problems);
+  if (usable.length === 0) {
     throw new VoxtabError(
       "model-missing",
       "The server offers no speech-to-text model.",

@@ -1,13 +1,17 @@
 // The model card: which model, how its loading goes, what is kept in this browser.
 
 import { element, setText } from "./dom.js";
+import { asVoxtabError } from "./errors.js";
 import { formatBytes, formatDuration } from "./format.js";
 
+/** @typedef {import("./errors.js").VoxtabError} VoxtabError */
 /** @typedef {import("./voxtab.js").Model} Model */
+/** @typedef {import("./voxtab.js").Problem} Problem */
 /** @typedef {import("./voxtab.js").Loaded} Loaded */
 /** @typedef {import("./voxtab.js").Progress} Progress */
 
 const LOCAL = "local files";
+const PROBLEM = "problem ";
 /** Said when a model was loaded but is not kept for the next visit. @type {Record<string, string>} */
 const NOT_KEPT = {
   "quota-full": "Not kept in this browser: there is not enough room. The next visit downloads it again.",
@@ -34,6 +38,8 @@ export class ModelPanel {
   #cacheClear = element("cache-clear", HTMLButtonElement);
   /** @type {Model[]} */
   #models = [];
+  /** @type {Problem[]} */
+  #problems = [];
   /** @type {File[] | null} */
   #local = null;
   #busy = false;
@@ -53,9 +59,10 @@ export class ModelPanel {
     });
   }
 
-  /** @param {Model[]} models in the server's order */
-  setModels(models) {
+  /** @param {Model[]} models in the server's order @param {Problem[]} problems listed too, so that they can be asked about */
+  setModels(models, problems) {
     this.#models = models;
+    this.#problems = problems;
     this.#fill(models.find((model) => model.default)?.id ?? models[0]?.id ?? "");
   }
 
@@ -65,8 +72,15 @@ export class ModelPanel {
     this.#fill(LOCAL);
   }
 
-  /** @returns {Model | File[] | null} what is chosen; the same object until the choice changes */
+  /**
+   * What is chosen; the same object until the choice changes.
+   * @returns {Model | File[] | null}
+   * @throws {VoxtabError} when it is one of the server's problems
+   */
   get chosen() {
+    if (this.#select.value.startsWith(PROBLEM)) {
+      throw asVoxtabError(this.#problems[Number(this.#select.value.slice(PROBLEM.length))]);
+    }
     if (this.#select.value === LOCAL) return this.#local;
     return this.#models.find(({ id }) => id === this.#select.value) ?? null;
   }
@@ -75,7 +89,7 @@ export class ModelPanel {
   setBusy(busy) {
     this.#busy = busy;
     this.#select.disabled = busy || this.#select.options.length === 0;
-    this.#load.disabled = busy || this.chosen === null;
+    this.#load.disabled = busy || this.#select.value === "";
     this.#files.disabled = busy;
     this.#cacheClear.disabled = busy;
   }
@@ -138,6 +152,9 @@ export class ModelPanel {
       const size = model.bytes ? ` (${formatBytes(model.bytes)})` : "";
       return new Option(`${model.name}${size}`, model.id);
     });
+    this.#problems.forEach(({ where }, i) => {
+      options.push(new Option(`${where} (not usable)`, PROBLEM + i));
+    });
     if (this.#local) {
       const size = formatBytes(this.#local.reduce((sum, file) => sum + file.size, 0));
       const name = this.#local.length === 1 ? this.#local[0].name : `${this.#local.length} files`;
@@ -150,10 +167,9 @@ export class ModelPanel {
   }
 
   #describe() {
-    const chosen = this.chosen;
-    const { description, licence } = chosen && !Array.isArray(chosen) ? chosen : {};
-    const parts = [description, licence && `Licence: ${licence}.`].filter(Boolean);
-    setText(this.#description, parts.join(" "));
-    this.#load.disabled = this.#busy || chosen === null;
+    const chosen = this.#models.find(({ id }) => id === this.#select.value);
+    const licence = chosen?.licence ? `Licence: ${chosen.licence}.` : "";
+    setText(this.#description, [chosen?.description, licence].filter(Boolean).join(" "));
+    this.#load.disabled = this.#busy || this.#select.value === "";
   }
 }

@@ -23,6 +23,11 @@ export class TranscriptView {
   constructor({ onCancel }) {
     element("transcribe-cancel", HTMLButtonElement).addEventListener("click", onCancel);
     this.#copy.addEventListener("click", () => this.#copyText());
+    const times = element("show-times", HTMLButtonElement);
+    times.addEventListener("click", () => {
+      const shown = this.#box.classList.toggle("timed");
+      times.setAttribute("aria-pressed", String(shown));
+    });
     this.#download.addEventListener("click", () => this.#downloadText());
   }
 
@@ -44,13 +49,16 @@ export class TranscriptView {
     this.#details.hidden = true;
     this.#offer(false);
     this.setStatus(`Transcribing ${name}…`);
+    this.#status.scrollIntoView({ block: "nearest" }); // on a phone it is below the fold
   }
 
   /** @param {string} text what came in @param {number} doneSeconds @param {number} seconds of sound */
   add(text, doneSeconds, seconds) {
-    const atEnd = this.#box.scrollTop + this.#box.clientHeight >= this.#box.scrollHeight - 4;
-    this.#box.append(text);
-    if (atEnd) this.#box.scrollTop = this.#box.scrollHeight;
+    if (text !== "") {
+      const atEnd = this.#box.scrollTop + this.#box.clientHeight >= this.#box.scrollHeight - 4;
+      this.#box.append(text);
+      if (atEnd) this.#box.scrollTop = this.#box.scrollHeight;
+    }
     const done = seconds > 0 ? Math.min(1, doneSeconds / seconds) : 0;
     this.#bar.value = done;
     this.#percent.textContent = `${Math.floor(100 * done)}% of ${formatNumber(seconds)} s`;

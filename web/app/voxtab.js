@@ -25,6 +25,9 @@ export { VoxtabError };
  * @property {string | null} [description]
  * @property {string | null} [manifest] URL of its manifest.json
  * @property {{name: string, url: string, bytes: number}[]} [files]
+ * @property {string | null} [tokenizer] URL of a tekken.json, for a GGUF that holds no tokenizer
+ *
+ * @typedef {{where: string, code: string, message: string, hint: string}} Problem a model the server cannot offer
  *
  * @typedef {import("../worker/progress.js").Progress} Progress
  *
@@ -70,7 +73,8 @@ export { VoxtabError };
  * @property {(progress: Progress) => void} [onProgress] of loading again, when the GPU had been lost
  * @property {AbortSignal} [signal]
  *
- * @typedef {{name: string, vendor: string, architecture: string, software: boolean, limits: object}} Adapter
+ * @typedef {{name: string, vendor: string, architecture: string, software: boolean, maxBindingBytes: number,
+ *   maxBufferBytes: number, features: string[]}} Adapter software: a CPU posing as a GPU
  * @typedef {import("../worker/boot.js").BootProgress} BootProgress
  */
 
@@ -133,12 +137,16 @@ export class Voxtab extends EventTarget {
     return this.#version;
   }
 
-  /** @returns {Promise<Model[]>} what this server offers; needs no worker */
-  static async models() {
+  /**
+   * What this server offers, and what it found but cannot offer. Needs no worker.
+   * @returns {Promise<{models: Model[], problems: Problem[]}>}
+   * @throws {VoxtabError} model-unreachable
+   */
+  static async catalogue() {
     let response = null;
     try {
       response = await fetch(new URL("../api/models", import.meta.url), { cache: "no-cache" });
-      if (response.ok) return (await response.json()).models;
+      if (response.ok) return { problems: [], ...(await response.json()) };
     } catch {
       // told below
     }
@@ -149,9 +157,9 @@ export class Voxtab extends EventTarget {
     );
   }
 
-  /** @returns {Promise<Model[]>} */
-  models() {
-    return Voxtab.models();
+  /** @returns {Promise<Model[]>} what this server offers */
+  async models() {
+    return (await Voxtab.catalogue()).models;
   }
 
   /**
@@ -260,11 +268,12 @@ export class Voxtab extends EventTarget {
 }
 
 /** The worker's own address is not the page's: addresses are settled here. @param {Model} model */
-function withAbsoluteUrls({ name, manifest, files }) {
+function withAbsoluteUrls({ name, manifest, files, tokenizer }) {
   const absolute = (/** @type {string} */ url) => new URL(url, document.baseURI).href;
   return {
     name,
     manifest: manifest ? absolute(manifest) : null,
+    tokenizer: tokenizer ? absolute(tokenizer) : null,
     files: (files ?? []).map((file) => ({ name: file.name, bytes: file.bytes, url: absolute(file.url) })),
   };
 }

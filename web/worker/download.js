@@ -9,6 +9,7 @@ const FIRST_PAUSE_MS = 400;
 const STALL_MS = 30_000;
 
 /** @typedef {import("./layout.js").Part} Part */
+/** @typedef {ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>} Body */
 /** @typedef {(bytes: number) => void} OnBytes bytes of the current read that have arrived so far */
 
 export class HttpReader {
@@ -18,13 +19,14 @@ export class HttpReader {
   #stallMs;
   /** @type {string | null} */
   #etag = null;
-  /** @type {ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | null} */
+  /** @type {Body | null} */
   #body = null;
   /** @type {AbortController | null} */
   #attempt = null;
   /** @type {Uint8Array<ArrayBuffer>} */
   #left = new Uint8Array(0);
   #position = 0;
+  #end = 0;
 
   /**
    * @param {Part} part with a url
@@ -59,7 +61,7 @@ export class HttpReader {
           failures = 0;
           onBytes?.(filled);
         }
-        if (alone) this.close();
+        if (this.#position === this.#end) await this.#finish();
         return bytes;
       } catch (error) {
         this.close();
@@ -79,6 +81,15 @@ export class HttpReader {
     this.#attempt = null;
     this.#body = null;
     this.#left = new Uint8Array(0);
+  }
+
+  /** The last byte asked for has come: so must the end of the answer, or it was not the file that was announced. */
+  async #finish() {
+    const ended =
+      this.#left.length === 0 && (await this.#within(/** @type {Body} */ (this.#body).read())).done;
+    if (!ended) throw this.#wrongLength("goes on after its end");
+    this.#body = null;
+    this.#attempt = null;
   }
 
   /** @param {number} offset @param {number} end */
@@ -134,6 +145,7 @@ export class HttpReader {
     if (!response.body) throw new Error("an empty answer");
     this.#body = response.body.getReader();
     this.#position = status === 206 ? offset : 0;
+    this.#end = status === 206 ? end : bytes;
     while (this.#position < offset) await this.#next(offset - this.#position); // a server without Range
   }
 

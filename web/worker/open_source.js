@@ -12,12 +12,15 @@ import { Source } from "./source.js";
 /** @typedef {import("./cache.js").Store} Store */
 
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+const MAX_TOKENIZER_BYTES = 64 * 1024 * 1024;
+const TOKENIZER = "tekken.json";
 
 /**
  * @typedef {object} ModelEntry an entry of /api/models, or the same shape made by a page
  * @property {string} name
  * @property {string | null} [manifest] URL of manifest.json
  * @property {{name: string, url: string, bytes: number}[]} [files] needed when there is no manifest
+ * @property {string | null} [tokenizer] URL of a tekken.json beside them, for a GGUF that holds no tokenizer
  *
  * @typedef {import("./source.js").Flow & {
  *   checkManifest: (text: string) => import("./layout.js").Manifest,
@@ -50,7 +53,9 @@ export async function openSource(model, options) {
   let streams;
   let key = "";
   if (found.manifest) {
-    const manifest = options.checkManifest(await readManifest(found.manifest, options.signal));
+    const manifest = options.checkManifest(
+      await readText(found.manifest, options.signal, MAX_MANIFEST_BYTES, "manifest-invalid"),
+    );
     name = manifest.model.name;
     const base = found.manifest.url;
     streams = [
@@ -67,7 +72,7 @@ export async function openSource(model, options) {
     key = `sha256-${await sha256Hex(new TextEncoder().encode(JSON.stringify(identity)))}`;
   } else {
     for (const part of found.parts) {
-      if (!(Number.isSafeInteger(part.bytes) && part.bytes > 0)) throw resized(part, 1);
+      if (!(Number.isSafeInteger(part.bytes) && part.bytes > 0)) throw empty(part);
     }
     streams = found.kind === "shards" ? [layOut(found.parts)] : found.parts.map((part) => layOut([part]));
     key = local || !options.store ? "" : await identify(found.parts, options.signal);
@@ -75,7 +80,17 @@ export async function openSource(model, options) {
   const usage = options.freeBytes ?? freeBytes;
   const store = local ? null : (options.store ?? null);
   const cache = await ModelCache.open(store, key, name, streams, usage);
-  return new Source({ name, local, verified: found.manifest !== null, streams, cache }, options);
+  const beside = local
+    ? (files.find((file) => file.name === TOKENIZER) ?? null)
+    : model.tokenizer
+      ? { name: TOKENIZER, url: absolute(model.tokenizer), bytes: -1 }
+      : null;
+  const tekken = async () => {
+    if (!beside) return null;
+    const text = await readText(beside, options.signal, MAX_TOKENIZER_BYTES, "tokenizer-invalid");
+    return new TextEncoder().encode(text);
+  };
+  return new Source({ name, local, verified: found.manifest !== null, streams, cache, tekken }, options);
 }
 
 /** @returns {Promise<number>} */
@@ -101,30 +116,35 @@ async function identify(parts, signal) {
   return `etag-${await sha256Hex(new TextEncoder().encode(JSON.stringify(identity)))}`;
 }
 
-/** @param {Part} part @param {AbortSignal} signal @returns {Promise<string>} */
-async function readManifest({ url, blob, name }, signal) {
-  if (blob) {
-    if (blob.size > MAX_MANIFEST_BYTES) throw oversized(name);
-    return blob.text();
-  }
+/**
+ * A small file beside the weights, whole.
+ * @param {Part} part @param {AbortSignal} signal @param {number} most bytes @param {string} invalid code when it is larger
+ * @returns {Promise<string>}
+ */
+async function readText({ url, blob, name }, signal, most, invalid) {
+  const oversized = new VoxtabError(invalid, `${name} is larger than any real one.`, "Pick another model.");
   try {
+    if (blob) {
+      if (blob.size > most) throw oversized;
+      return await blob.text();
+    }
     const response = await fetch(String(url), { cache: "no-cache", signal });
     if (!response.ok) {
       throw new VoxtabError(
         response.status === 404 ? "model-missing" : "model-unreachable",
-        `The model's manifest.json is not on the server (HTTP ${response.status}).`,
+        `The model's ${name} is not on the server (HTTP ${response.status}).`,
         "Reload the page to see which models the server has now.",
       );
     }
-    if (Number(response.headers.get("content-length") ?? 0) > MAX_MANIFEST_BYTES) throw oversized(name);
+    if (Number(response.headers.get("content-length") ?? 0) > most) throw oversized;
     const text = await response.text();
-    if (text.length > MAX_MANIFEST_BYTES) throw oversized(name);
+    if (text.length > most) throw oversized;
     return text;
   } catch (cause) {
     throwIfCancelled(signal);
     if (cause instanceof VoxtabError) throw cause;
     const hint = "Check that the server is running and the network works, then load again.";
-    throw new VoxtabError("model-unreachable", "The model's manifest.json could not be read.", hint, cause);
+    throw new VoxtabError("model-unreachable", `The model's ${name} could not be read.`, hint, cause);
   }
 }
 
@@ -144,11 +164,14 @@ function missing(shard) {
 
 /** @param {Part} part @param {number} bytes */
 function resized(part, bytes) {
-  const message = bytes > 1 ? `has ${part.bytes} bytes where manifest.json says ${bytes}` : "is empty";
-  return new VoxtabError("shard-altered", `${part.name} ${message}.`, "Get the file again.");
+  return new VoxtabError(
+    "shard-altered",
+    `${part.name} has ${part.bytes} bytes where manifest.json says ${bytes}.`,
+    "Get the file again.",
+  );
 }
 
-/** @param {string} name */
-function oversized(name) {
-  return new VoxtabError("manifest-invalid", `${name} is too large to be a manifest.`, "Pick another model.");
+/** @param {Part} part */
+function empty({ name }) {
+  return new VoxtabError("not-gguf", `${name} is empty.`, "Get the file again, or pick another.");
 }

@@ -29,6 +29,7 @@ const KEPT_CHUNKS = 4;
  * @property {boolean} verified whether a manifest vouches for every byte
  * @property {Stream[]} streams
  * @property {import("./model_cache.js").ModelCache} cache
+ * @property {() => Promise<Uint8Array | null>} tekken the tekken.json beside the weights, if there is one
  *
  * @typedef {object} Flow
  * @property {AbortSignal} signal
@@ -62,6 +63,7 @@ export class Source {
     this.verified = found.verified;
     /** @type {number} */
     this.bytes = found.streams.reduce((sum, stream) => sum + stream.bytes, 0);
+    this.tekken = found.tekken;
     this.#local = found.local;
     this.#cache = found.cache;
     this.#signal = signal;

@@ -176,6 +176,12 @@ for (const [claim, damage, code, hasManifest] of [
   });
 }
 
+test("a file that goes on after its end is shard-altered even when the server does not tell its length", async () => {
+  server.tellLength = false;
+  server.files.set("shard-ac", new Uint8Array([...SHARDS[2], 0]));
+  await assert.rejects(load(bareEntry()), { code: "shard-altered" });
+});
+
 test("a chunk that is bad once is fetched again, alone", async () => {
   const good = SHARDS[1];
   const bad = good.slice();
@@ -261,7 +267,7 @@ test("local files load by the same rules, and nothing of them is cached", async 
   await assert.rejects(load([new File([WHOLE], "a.gguf"), new File([WHOLE], "b.gguf")]), {
     code: "model-missing",
   });
-  await assert.rejects(load([new File([], "a.gguf")]), { code: "shard-altered" });
+  await assert.rejects(load([new File([], "a.gguf")]), { code: "not-gguf" });
   assert.equal(store.files.size, 0);
 });
 

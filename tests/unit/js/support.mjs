@@ -40,13 +40,14 @@ export function manifestOf(shards) {
 /**
  * Serves `files` (name -> bytes). `cut(name, from)` may name a number of bytes after which the connection breaks.
  * @returns {Promise<{url: string, requests: {method: string, name: string, range: string, ifRange: string}[],
- *   files: Map<string, Uint8Array>, cut: (name: string, from: number) => number, close: () => void}>}
+ *   files: Map<string, Uint8Array>, tellLength: boolean, cut: (name: string, from: number) => number, close: () => void}>}
  */
 export async function serve(files) {
   const state = {
     files: new Map(Object.entries(files)),
     requests: [],
     cut: () => Infinity,
+    tellLength: true,
     url: "",
     close: () => {},
   };
@@ -61,7 +62,7 @@ export async function serve(files) {
     const current = !request.headers["if-range"] || request.headers["if-range"] === etag;
     const from = first && current ? Number(first) : 0;
     const to = first && current ? Math.min(Number(last) + 1, bytes.length) : bytes.length;
-    const headers = { etag, "content-length": to - from };
+    const headers = state.tellLength ? { etag, "content-length": to - from } : { etag };
     if (first && current) headers["content-range"] = `bytes ${from}-${to - 1}/${bytes.length}`;
     response.writeHead(first && current ? 206 : 200, headers);
     if (request.method === "HEAD") return response.end();
