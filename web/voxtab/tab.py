@@ -24,8 +24,12 @@ from voxtab.sessions.trace import Trace
 
 # The sound stays on JavaScript's side but for the part being worked on.
 _FEED_SAMPLES = 30 * SAMPLE_RATE
+_MOST_CHUNK_MS = 1000 * _FEED_SAMPLES // SAMPLE_RATE
 _SWITCHES = ("normalize_peak", "trace")
-_OPTIONS = ("delay_ms", "temperature", "max_tokens", "left_pad_tokens", "kv_window", "seed", "cache")
+_OPTIONS = (
+    *("delay_ms", "temperature", "max_tokens", "left_pad_tokens", "kv_window", "seed", "cache", "submit_ms"),
+    "chunk_ms",  # the one that is not the session's
+)
 
 
 class BrowserSource(ModelSource):
@@ -93,8 +97,10 @@ async def load(gpu: Any, source: Any, options_json: str) -> str:
 async def transcribe(pcm: Any, options_json: str, on_delta: Callable[[str, float, float], None]) -> str:
     """Transcribe a Float32Array of mono samples at 16 kHz; ok: {text, tokens, words, stats}.
 
-    `on_delta(text, seconds done, seconds in all)` comes after every step. The option `trace` adds to the answer what
-    every stage computed, {name: {width, base64 of float32}}, to hold it against a reference; it makes things slow.
+    `on_delta(text, seconds done, seconds in all)` comes after every step. The option `chunk_ms` feeds the sound in
+    pieces of that length with a step after each, as a live source would; 0 feeds it as fast as it is taken. The option
+    `trace` adds to the answer what every stage computed, {stages: {name: {width, base64 of float32}}, tokens_full}, to
+    hold it against a reference; it makes things slow.
     """
     return await _answer(_transcribe(pcm, options_json, on_delta))
 
@@ -111,20 +117,24 @@ async def _transcribe(
             "audio-empty", "The recording holds no sound.", "Record something, or choose another file."
         )
 
-    def piece(start: int) -> Any:
-        part = pcm.subarray(start, min(start + _FEED_SAMPLES, samples))
+    def piece(start: int, size: int) -> Any:
+        part = pcm.subarray(start, min(start + size, samples))
         return memoryview(part.to_bytes()).cast("f")
 
-    starts = range(0, samples, _FEED_SAMPLES)
-    options, traced = _options(options_json, lambda: peak_gain(map(piece, starts)))
+    def gain() -> float:
+        return peak_gain(piece(start, _FEED_SAMPLES) for start in range(0, samples, _FEED_SAMPLES))
+
+    options, chunk_ms, traced = _options(options_json, gain)
+    size = chunk_ms * SAMPLE_RATE // 1000 or _FEED_SAMPLES
     trace = Trace() if traced else None
     session = _tab.engine.transcription(options, trace)
+    fed = 0
     try:
-        waiting = list(starts)
         while not session.done:
-            if waiting and session.backlog < _FEED_SAMPLES // 2:
-                session.feed(piece(waiting.pop(0)))
-                if not waiting:
+            if fed < samples and (chunk_ms or session.backlog < _FEED_SAMPLES // 2):
+                session.feed(piece(fed, size))
+                fed += size
+                if fed >= samples:
                     session.close()
             delta = await session.step()
             on_delta(delta, session.heard_s, samples / SAMPLE_RATE)
@@ -135,8 +145,8 @@ async def _transcribe(
         session.free()
 
 
-def _options(options_json: str, gain: Callable[[], float]) -> tuple[AsrOptions, bool]:
-    """The session's options, and whether to trace. Raises VoxtabError option-invalid for what is none of ours."""
+def _options(options_json: str, gain: Callable[[], float]) -> tuple[AsrOptions, int, bool]:
+    """The session's options, chunk_ms, and whether to trace. Raises VoxtabError option-invalid for all else."""
     given = json.loads(options_json)
     hint = "Use " + ", ".join([*_OPTIONS, *_SWITCHES]) + "."
     if not isinstance(given, dict):
@@ -151,8 +161,11 @@ def _options(options_json: str, gain: Callable[[], float]) -> tuple[AsrOptions, 
         )
         if name not in _OPTIONS or not isinstance(value, kinds) or isinstance(value, bool):
             raise VoxtabError("option-invalid", f"The option {name!r} can't be {value!r}.", hint)
+    chunk_ms = given.pop("chunk_ms", 0)
+    if not 0 <= chunk_ms <= _MOST_CHUNK_MS:
+        raise VoxtabError("option-invalid", f"chunk_ms can't be {chunk_ms}.", f"Use 0 to {_MOST_CHUNK_MS}.")
     options = AsrOptions(**given, gain=gain() if switches["normalize_peak"] else 1.0)
-    return options, switches["trace"]
+    return options, chunk_ms, switches["trace"]
 
 
 def decode_wav(data: Any) -> str:

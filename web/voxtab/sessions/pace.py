@@ -8,7 +8,7 @@ class Pace:
     drivers reset a device that is busy for some seconds.
     """
 
-    def __init__(self, start: int, most: int, target_s: float = 0.2) -> None:
+    def __init__(self, start: int, most: int, target_s: float) -> None:
         self.size = min(start, most)
         self._most = most
         self._target_s = target_s

@@ -67,8 +67,9 @@ class Transcription:
         self._total: int | None = None
         self._in_flight: deque[_Submitted] = deque()
         self._last_done = 0.0
-        self._encode_pace = Pace(16, MAX_CHUNK_TOKENS)
-        self._decode_pace = Pace(8, MAX_CHUNK_TOKENS)
+        submit_s = self.options.submit_ms / 1000
+        self._encode_pace = Pace(16, MAX_CHUNK_TOKENS, submit_s)
+        self._decode_pace = Pace(8, MAX_CHUNK_TOKENS, submit_s)
         self._text = StreamDecoder(tekken)
         self._ended = False
         self._eos_seen = False
