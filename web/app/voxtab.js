@@ -47,6 +47,7 @@ export { VoxtabError };
  * @property {number[]} tokens ids, without the end token
  * @property {Word[]} words
  * @property {Stats} stats
+ * @property {Trace} [trace] when asked for
  *
  * @typedef {object} Stats
  * @property {number} audio_s
@@ -56,6 +57,13 @@ export { VoxtabError };
  * @property {number} rtf time taken / length of the audio
  * @property {number} gpu_bytes
  * @property {string} adapter
+ * @property {{submits: number, readbacks: number, calls: number}} counters what went to the GPU: submits of work,
+ *   readbacks of results, calls from Python to JavaScript
+ *
+ * @typedef {object} Trace to hold the engine against a reference
+ * @property {Record<string, {width: number, base64: string}>} stages "mel", "conv_out", "enc_out", "adapter_out" and
+ *   "logits": rows of `width` little-endian float32
+ * @property {number[]} tokens_full every token, those behind an end token too
  *
  * @typedef {object} LoadOptions
  * @property {(progress: Progress) => void} [onProgress]
@@ -65,11 +73,15 @@ export { VoxtabError };
  * @property {number} [delayMs] how far the text may lag behind the sound: 80 to 1200 in steps of 80, or 2400
  * @property {(text: string, at: {doneSeconds: number, seconds: number}) => void} [onDelta] text as it is decoded
  * @property {boolean} [normalizePeak] bring quiet recordings to full level first
- * @property {number} [maxTokens]
+ * @property {number} [maxTokens] stop after so many tokens, of 80 ms each
  * @property {number} [temperature] 0, the default, is greedy
- * @property {number} [seed]
- * @property {number} [kvWindow]
- * @property {number} [leftPadTokens]
+ * @property {number} [seed] for a temperature above 0
+ * @property {number} [kvWindow] past positions the decoder keeps; less is less memory
+ * @property {number} [leftPadTokens] silence before the sound, in tokens of 80 ms
+ * @property {number} [chunkMs] feed the sound in pieces of this length, as a live source would; 0, the default: at once
+ * @property {number} [submitMs] about how long one submit may keep the GPU busy; 200 is the default
+ * @property {"f16" | "f32"} [cache] how keys and values are kept; "f16" is the default
+ * @property {boolean} [trace] add what every stage computed to the result; slow, and for short recordings
  * @property {(progress: Progress) => void} [onProgress] of loading again, when the GPU had been lost
  * @property {AbortSignal} [signal]
  *
@@ -288,6 +300,10 @@ function engineOptions(options) {
     seed: options.seed,
     kv_window: options.kvWindow,
     left_pad_tokens: options.leftPadTokens,
+    chunk_ms: options.chunkMs,
+    submit_ms: options.submitMs,
+    cache: options.cache,
+    trace: options.trace,
   };
   return Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined));
 }
