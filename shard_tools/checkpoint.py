@@ -3,18 +3,18 @@
 Everything is checked on opening: sizes, header, that exactly the tensors the sizes imply are there.
 """
 
-import json
 import re
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from shard_tools.json_text import parse_json_object
 from shard_tools.safetensors_file import SafetensorsFile, TensorEntry
 from shard_tools.sizes import ModelSizes
 from shard_tools.tekken_file import TekkenFile
 from voxtab.errors import VoxtabError
 
-MAX_PARAMS_BYTES: Final = 1 << 20
+MAX_PARAMS_BYTES: Final = 1 << 16  # the real one has 1400
 WEIGHTS: Final = "consolidated.safetensors"
 
 
@@ -98,15 +98,16 @@ def _read_params(path: Path) -> dict[str, Any]:
             f"{path} cannot be read: {error.strerror or error}.",
             "The folder must hold params.json, consolidated.safetensors and tekken.json.",
         ) from error
-    try:
-        params = json.loads(text) if len(text) <= MAX_PARAMS_BYTES else None
-    except (ValueError, RecursionError) as error:
-        raise VoxtabError("checkpoint-invalid", f"{path} is not JSON.", "Download it again.") from error
-    if not isinstance(params, dict):
+    if len(text) > MAX_PARAMS_BYTES:
         raise VoxtabError(
-            "checkpoint-invalid", f"{path} is not a JSON object of sensible size.", "Download it again."
+            "checkpoint-invalid", f"{path} has more than {MAX_PARAMS_BYTES} bytes.", "Download it again."
         )
-    return params
+    try:
+        return parse_json_object(text)
+    except ValueError as error:
+        raise VoxtabError(
+            "checkpoint-invalid", f"{path} is unusable: {error}.", "Download it again."
+        ) from error
 
 
 def _mismatch(reason: str) -> VoxtabError:

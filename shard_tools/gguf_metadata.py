@@ -19,8 +19,7 @@ ARCHITECTURE: Final = "voxtral_realtime"
 CHECKSUM_KEY: Final = "voxtral.verify.checksum.sha256"
 UNKNOWN_CHECKSUM: Final = "0" * 64
 
-# params.json is nested four deep and its keys are short; more than this is not worth carrying along.
-_MAX_DEPTH: Final = 8
+# The keys of params.json are short; longer ones are not worth carrying along.
 _MAX_KEY: Final = 1000
 
 # general.file_type, as ggml numbers them.
@@ -117,14 +116,12 @@ def _audio(sizes: ModelSizes, tekken: TekkenFile) -> dict[str, Value]:
     }
 
 
-def _flattened(
-    params: Mapping[str, Any], prefix: str = "voxtral.params.", depth: int = 0
-) -> dict[str, Value]:
+def _flattened(params: Mapping[str, Any], prefix: str = "voxtral.params.") -> dict[str, Value]:
     """params.json under dotted keys; null and lists have no place in it."""
     flat: dict[str, Value] = {}
     for key, value in sorted(params.items()):
-        if isinstance(value, Mapping) and depth < _MAX_DEPTH:
-            flat |= _flattened(value, f"{prefix}{key}.", depth + 1)
+        if isinstance(value, Mapping):
+            flat |= _flattened(value, f"{prefix}{key}.")
         elif len(prefix) + len(key) > _MAX_KEY:
             continue
         elif isinstance(value, bool):

@@ -2,16 +2,16 @@
 
 import base64
 import binascii
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
+from shard_tools.json_text import parse_json_object
 from voxtab.errors import VoxtabError
 
 # The real file has 15 MB.
-MAX_TEKKEN_BYTES: Final = 256 << 20
+MAX_TEKKEN_BYTES: Final = 64 << 20
 DEFAULT_SPECIAL_TOKENS: Final = 1000
 
 
@@ -33,18 +33,16 @@ class TekkenFile:
         try:
             if path.stat().st_size > MAX_TEKKEN_BYTES:
                 raise _bad(f"{path} is larger than {MAX_TEKKEN_BYTES} bytes")
-            data = json.loads(path.read_bytes())
+            data = parse_json_object(path.read_bytes())
         except OSError as error:
             raise _bad(f"{path} cannot be read: {error.strerror or error}") from error
-        except (ValueError, RecursionError) as error:
-            raise _bad(f"{path} is not JSON") from error
+        except ValueError as error:
+            raise _bad(str(error)) from error
         return cls.from_object(data, vocab_size)
 
     @classmethod
-    def from_object(cls, data: Any, vocab_size: int) -> "TekkenFile":
+    def from_object(cls, data: dict[str, Any], vocab_size: int) -> "TekkenFile":
         """The same from parsed JSON."""
-        if not isinstance(data, dict):
-            raise _bad("it is not a JSON object")
         config = data.get("config")
         audio = data.get("audio", {})
         if not isinstance(config, dict) or not isinstance(audio, dict):

@@ -75,7 +75,19 @@ def test_bad_params_json_is_refused(case: str, checkpoint: Path) -> None:
     assert _refused(checkpoint).code == code
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"{", b"\xff\xfe", b"[" * 100_000, b" " * (2 << 20), b"null"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"a":' * 50 + b"0" + b"}" * 50,
+        b" " * (2 << 20),
+        b"null",
+    ],
+)
 def test_params_json_that_is_no_object_is_refused(text: bytes, checkpoint: Path) -> None:
     (checkpoint / "params.json").write_bytes(text)
     assert _refused(checkpoint).code == "checkpoint-invalid"
@@ -190,17 +202,12 @@ def test_tekken_json_that_is_no_object_is_refused(text: bytes, checkpoint: Path)
     assert _refused(checkpoint).code == "tokenizer-invalid"
 
 
-def test_deep_and_long_keys_of_params_json_are_left_out(checkpoint: Path) -> None:
-    deep: dict[str, Any] = {}
-    inner = deep
-    for _ in range(50):
-        inner["x"] = {}
-        inner = inner["x"]
-    edit_json(checkpoint / "params.json", lambda p: p.update({"deep": deep, "k" * 5000: 1}))
+def test_overlong_keys_of_params_json_are_left_out(checkpoint: Path) -> None:
+    edit_json(checkpoint / "params.json", lambda params: params.update({"k" * 5000: 1}))
     quantize_checkpoint(checkpoint, checkpoint.parent / "m.gguf")
     metadata = read_header(checkpoint.parent / "m.gguf").metadata
     assert metadata["voxtral.params.dim"] == 96
-    assert not [key for key in metadata if "deep" in key or "kkk" in key]
+    assert not [key for key in metadata if "kkk" in key]
 
 
 def test_weights_that_shrink_while_they_are_read_are_noticed(checkpoint: Path) -> None:
