@@ -74,11 +74,11 @@ def computed(
 
 def expected(total: npt.NDArray[Any], before: Floats, epilogue: Epilogue) -> npt.NDArray[Any]:
     if epilogue is Epilogue.ADD:
-        return before + total
+        return np.asarray(before + total)
     if epilogue is Epilogue.GELU:
-        return 0.5 * total * (1 + np.vectorize(math.erf)(total / math.sqrt(2)))
+        return np.asarray(0.5 * total * (1 + np.vectorize(math.erf)(total / math.sqrt(2))))
     if epilogue is Epilogue.SILU_GATE:
-        return before / (1 + np.exp(-before)) * total
+        return np.asarray(before / (1 + np.exp(-before)) * total)
     return total
 
 

@@ -42,10 +42,10 @@ def tokens(gpu: NativeGpu, model: Path, audio: Floats) -> list[int]:
     return transcribe(loaded(gpu, model), audio, AsrOptions()).tokens
 
 
-def copied(model: Path, out: Path, *, tokenizer: bool = True, **split: int) -> None:
-    """The same tensors and keys written again by gguf-py, in parts if `split` says so."""
+def copied(model: Path, out: Path, *, tokenizer: bool = True, tensors_per_part: int = 0) -> None:
+    """The same tensors and keys written again by gguf-py, in parts of `tensors_per_part` if asked."""
     reader = gguf.GGUFReader(model)
-    writer = gguf.GGUFWriter(out, "voxtral_realtime", **split)
+    writer = gguf.GGUFWriter(out, "voxtral_realtime", split_max_tensors=tensors_per_part)
     for field in reader.fields.values():
         own = field.name.startswith(("GGUF.", "general.architecture"))
         if not own and (tokenizer or not field.name.startswith("voxtral.tokenizer.")):
@@ -73,7 +73,7 @@ def test_shards_with_and_without_a_manifest(
 def test_parts_of_a_gguf_split(
     gpu: NativeGpu, model: Path, audio: Floats, tokens: list[int], tmp_path: Path
 ) -> None:
-    copied(model, tmp_path / "model.gguf", split_max_tensors=20)
+    copied(model, tmp_path / "model.gguf", tensors_per_part=20)
     parts = sorted(tmp_path.glob("model-*-of-*.gguf"))
     assert len(parts) > 2
     assert transcribe(loaded(gpu, parts[1]), audio, AsrOptions()).tokens == tokens
