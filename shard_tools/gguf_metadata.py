@@ -11,11 +11,12 @@ from typing import Any, Final
 from gguf import GGUFValueType
 
 from shard_tools.gguf_file import Value, boolean, float32, int32, int32s, string, strings, uint32
-from shard_tools.sizes import ENCODER, TOKEN_EMBEDDING, ModelSizes, StackSizes
+from shard_tools.sizes import ModelSizes, StackSizes
 from shard_tools.tekken_file import TekkenFile
-from shard_tools.tensor_names import MEL_FILTERS
+from voxtab.models.asr_config import ARCHITECTURE
+from voxtab.models.tensor_names import ENCODER, TOKEN_EMBEDDING
 
-ARCHITECTURE: Final = "voxtral_realtime"
+MEL_FILTERS: Final = "audio.mel_filters"
 CHECKSUM_KEY: Final = "voxtral.verify.checksum.sha256"
 UNKNOWN_CHECKSUM: Final = "0" * 64
 

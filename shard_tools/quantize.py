@@ -17,16 +17,16 @@ import numpy as np
 
 from shard_tools.checkpoint import Checkpoint
 from shard_tools.gguf_file import GgufWriter, PlannedTensor, strings, writing_gguf
-from shard_tools.gguf_metadata import CHECKSUM_KEY, checksummed_tensors, model_metadata
-from shard_tools.mel_filters import mel_filters
+from shard_tools.gguf_metadata import CHECKSUM_KEY, MEL_FILTERS, checksummed_tensors, model_metadata
 from shard_tools.progress import Progress, silent
 from shard_tools.quantize_blocks import F16_MAX, Scales, quantize_q4_0, quantize_q8_0, to_float16
 from shard_tools.safetensors_file import TensorEntry, widen
-from shard_tools.sizes import EMBEDDING_MODULE, TOKEN_EMBEDDING, ModelSizes
+from shard_tools.sizes import ModelSizes
 from shard_tools.tekken_file import TekkenFile
-from shard_tools.tensor_names import MEL_FILTERS, short_name
 from voxtab.errors import VoxtabError
 from voxtab.formats.ggml_types import GgmlType
+from voxtab.models.log_mel import mel_filters
+from voxtab.models.tensor_names import EMBEDDING_MODULE, TOKEN_EMBEDDING, short_name
 
 WeightType = Literal["q4_0", "q8_0", "f16", "f32"]
 Names = Literal["short", "mistral"]
@@ -141,7 +141,7 @@ def quantize_source(
             )
     sizes = source.sizes
     stored_names = {name: short_name(name) if names == "short" else name for name in source.tensors}
-    filters = mel_filters(sizes.mel_bins, sizes.window_size, sizes.sample_rate).tobytes()
+    filters = mel_filters(sizes.mel_bins).tobytes()
     metadata = model_metadata(
         sizes,
         source.params,

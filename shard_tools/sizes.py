@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from voxtab.errors import VoxtabError
-
-EMBEDDING_MODULE: Final = "mm_streams_embeddings.embedding_module."
-ENCODER: Final = EMBEDDING_MODULE + "whisper_encoder."
-ADAPTER: Final = EMBEDDING_MODULE + "audio_language_projection."
-TOKEN_EMBEDDING: Final = EMBEDDING_MODULE + "tok_embeddings.weight"
+from voxtab.models.log_mel import HOP, SAMPLE_RATE, WINDOW
+from voxtab.models.tensor_names import ADAPTER, ENCODER, TOKEN_EMBEDDING
 
 # Far above any real model, far below what would exhaust memory while checking.
 MAX_DIM: Final = 1 << 17
@@ -83,6 +80,10 @@ class ModelSizes:
             (encoder, "pos_embed", "rope"),
             (encoder, "ffn_type", "swiglu"),
             (encoder, "norm_type", "rms_norm"),
+            # The front end is written for these; no Voxtral has others.
+            (audio, "sampling_rate", SAMPLE_RATE),
+            (audio, "hop_length", HOP),
+            (audio, "window_size", WINDOW),
         ):
             section.expect(key, expected)
         return cls(

@@ -19,10 +19,10 @@ from shard_tools.gguf_header import read_header
 from shard_tools.quantize import Names, TensorTypes, WeightType, quantize_checkpoint
 from shard_tools.sizes import VOXTRAL_REALTIME_4B, ModelSizes, StackSizes
 from shard_tools.synth import synth_checkpoint
-from shard_tools.tensor_names import short_name
 from tests.checkpoints import copy_checkpoint, edit_json, edit_value, read_weights
 from voxtab.errors import VoxtabError
 from voxtab.formats.tekken import Tekken
+from voxtab.models.tensor_names import short_name
 
 EMBEDDING = "mm_streams_embeddings.embedding_module.tok_embeddings.weight"
 WQ = "layers.0.attention.wq.weight"
