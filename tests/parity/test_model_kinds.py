@@ -166,6 +166,21 @@ def test_a_file_that_is_no_model_is_refused(gpu: NativeGpu, tmp_path: Path) -> N
     assert caught.value.code == "not-voxtral"
 
 
+def test_an_adapter_with_too_little_room_is_told_in_numbers(
+    gpu: NativeGpu, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = gpu.gpu_bytes
+    room = 9_000_000  # enough to stage a piece, not for the buffers made next
+    monkeypatch.setattr(gpu, "info", dataclasses.replace(gpu.info, max_buffer_bytes=room))
+    monkeypatch.setattr("voxtab.nn.upload.PIECE_BYTES", room + 1_000_000)
+    with pytest.raises(VoxtabError) as caught:
+        loaded(gpu, model)
+    assert caught.value.code == "adapter-too-small"
+    assert "10 MB" in str(caught.value)
+    assert "9 MB" in str(caught.value)
+    assert gpu.gpu_bytes == before
+
+
 def test_a_freed_session_and_model_leave_the_gpu_as_it_was(
     gpu: NativeGpu, model: Path, audio: Floats
 ) -> None:
