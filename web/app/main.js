@@ -241,7 +241,7 @@ async function listModels() {
   const { models, problems } = await Voxtab.catalogue();
   const usable = models.filter(({ task }) => task !== "text-to-speech");
   model.setModels(usable, problems);
-  if (usable.length === 0) {
+  if (usable.length + problems.length === 0) {
     throw new VoxtabError(
       "model-missing",
       "The server offers no speech-to-text model.",
@@ -251,5 +251,8 @@ async function listModels() {
 }
 
 setUp();
-listModels().catch((error) => banner.show(asVoxtabError(error)));
+listModels().catch((error) => {
+  model.setModels([], []);
+  banner.show(asVoxtabError(error));
+});
 openEngine().catch((error) => banner.show(asVoxtabError(error)));

@@ -15,7 +15,7 @@ const PROBLEM = "problem ";
 /** Said when a model was loaded but is not kept for the next visit. @type {Record<string, string>} */
 const NOT_KEPT = {
   "quota-full": "Not kept in this browser: there is not enough room. The next visit downloads it again.",
-  busy: "Not kept in this browser: another tab is using the same model's place.",
+  busy: "Not kept in this browser: another tab is busy storing the same model.",
   "no-identity": "Not kept in this browser: the server gives its files no identity.",
   unsupported: "Not kept in this browser: it offers no fast local storage.",
   failed: "Not kept in this browser: its storage failed.",
@@ -63,7 +63,8 @@ export class ModelPanel {
   setModels(models, problems) {
     this.#models = models;
     this.#problems = problems;
-    this.#fill(models.find((model) => model.default)?.id ?? models[0]?.id ?? "");
+    const first = models.find((model) => model.default) ?? models[0];
+    this.#fill(first?.id ?? (problems.length > 0 ? `${PROBLEM}0` : ""));
   }
 
   /** Makes the user's own files the chosen model. @param {File[]} files */
@@ -88,7 +89,7 @@ export class ModelPanel {
   /** @param {boolean} busy */
   setBusy(busy) {
     this.#busy = busy;
-    this.#select.disabled = busy || this.#select.options.length === 0;
+    this.#select.disabled = busy || this.#select.value === "";
     this.#load.disabled = busy || this.#select.value === "";
     this.#files.disabled = busy;
     this.#cacheClear.disabled = busy;
@@ -160,6 +161,7 @@ export class ModelPanel {
       const name = this.#local.length === 1 ? this.#local[0].name : `${this.#local.length} files`;
       options.push(new Option(`Your own: ${name} (${size})`, LOCAL));
     }
+    if (options.length === 0) options.push(new Option("No model", ""));
     this.#select.replaceChildren(...options);
     this.#select.value = chosen;
     this.setBusy(this.#busy);

@@ -3,8 +3,8 @@
 
 /**
  * @typedef {object} Store
- * @property {(key: string, name: string, offset: number, length: number) => Promise<Uint8Array<ArrayBuffer> | null>} read
- *   exactly `length` bytes, or null when the file does not hold them
+ * @property {(key: string, name: string, offset: number, into: Uint8Array<ArrayBuffer>) => Promise<boolean>} read
+ *   fills `into`; false when the file does not hold that many bytes
  * @property {(key: string, name: string, offset: number, bytes: Uint8Array<ArrayBuffer>) => Promise<void>} write
  *   throws a DOMException QuotaExceededError when full, NoModificationAllowedError when another tab has the file open
  * @property {(key: string, name: string) => Promise<number>} size -1 when absent
@@ -26,11 +26,9 @@ export class OpfsStore {
   }
 
   /** @type {Store["read"]} */
-  async read(key, name, offset, length) {
+  async read(key, name, offset, into) {
     const handle = await this.#handle(key, name, false);
-    if (!handle || handle.getSize() < offset + length) return null;
-    const bytes = new Uint8Array(length);
-    return handle.read(bytes, { at: offset }) === length ? bytes : null;
+    return handle?.read(into, { at: offset }) === into.length;
   }
 
   /** @type {Store["write"]} */

@@ -3,13 +3,13 @@
 // before its bytes are used; whether they are the right bytes is the caller's to check.
 
 import { cancelled, throwIfCancelled, VoxtabError } from "../app/errors.js";
+import { BodyReader } from "./body_reader.js";
 
 const TRIES = 5;
 const FIRST_PAUSE_MS = 400;
 const STALL_MS = 30_000;
 
 /** @typedef {import("./layout.js").Part} Part */
-/** @typedef {ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>} Body */
 /** @typedef {(bytes: number) => void} OnBytes bytes of the current read that have arrived so far */
 
 export class HttpReader {
@@ -19,7 +19,7 @@ export class HttpReader {
   #stallMs;
   /** @type {string | null} */
   #etag = null;
-  /** @type {Body | null} */
+  /** @type {BodyReader | null} */
   #body = null;
   /** @type {AbortController | null} */
   #attempt = null;
@@ -41,28 +41,28 @@ export class HttpReader {
   }
 
   /**
-   * @param {number} offset @param {number} length
+   * Fills `into` with the file's bytes from `offset` on.
+   * @param {number} offset @param {Uint8Array<ArrayBuffer>} into
    * @param {{alone?: boolean, onBytes?: OnBytes}} [options] `alone` asks the server for this range only
-   * @returns {Promise<Uint8Array<ArrayBuffer>>} exactly `length` bytes
    * @throws {VoxtabError} shard-missing, shard-altered, model-unreachable or cancelled
    */
-  async read(offset, length, { alone = false, onBytes } = {}) {
+  async read(offset, into, { alone = false, onBytes } = {}) {
+    const { length } = into;
     if (this.#body && (alone || offset !== this.#position)) this.close();
     const end = alone ? offset + length : this.#part.bytes;
-    const bytes = new Uint8Array(length);
     let filled = 0;
     for (let failures = 0; ; ) {
       try {
         if (!this.#body) await this.#open(offset + filled, end);
         while (filled < length) {
           const piece = await this.#next(length - filled);
-          bytes.set(piece, filled);
+          into.set(piece, filled);
           filled += piece.length;
           failures = 0;
           onBytes?.(filled);
         }
         if (this.#position === this.#end) await this.#finish();
-        return bytes;
+        return;
       } catch (error) {
         this.close();
         if (this.#signal.aborted) throw cancelled();
@@ -77,7 +77,7 @@ export class HttpReader {
   /** Lets go of the connection; a later read opens another. */
   close() {
     this.#attempt?.abort();
-    this.#body?.cancel().catch(() => {}); // an aborted body rejects: that is what was asked for
+    this.#body?.cancel();
     this.#attempt = null;
     this.#body = null;
     this.#left = new Uint8Array(0);
@@ -85,9 +85,7 @@ export class HttpReader {
 
   /** The last byte asked for has come: so must the end of the answer, or it was not the file that was announced. */
   async #finish() {
-    const ended =
-      this.#left.length === 0 && (await this.#within(/** @type {Body} */ (this.#body).read())).done;
-    if (!ended) throw this.#wrongLength("goes on after its end");
+    if (this.#left.length > 0 || (await this.#pull())) throw this.#wrongLength("goes on after its end");
     this.#body = null;
     this.#attempt = null;
   }
@@ -143,7 +141,7 @@ export class HttpReader {
       throw this.#wrongLength(`is ${length} bytes long`);
     }
     if (!response.body) throw new Error("an empty answer");
-    this.#body = response.body.getReader();
+    this.#body = new BodyReader(response.body);
     this.#position = status === 206 ? offset : 0;
     this.#end = status === 206 ? end : bytes;
     while (this.#position < offset) await this.#next(offset - this.#position); // a server without Range
@@ -152,15 +150,21 @@ export class HttpReader {
   /** @param {number} most @returns {Promise<Uint8Array<ArrayBuffer>>} the next bytes, at most that many */
   async #next(most) {
     while (this.#left.length === 0) {
-      if (!this.#body) throw new Error("closed");
-      const { done, value } = await this.#within(this.#body.read());
-      if (done) throw new Error(`the connection closed after ${this.#position} of ${this.#part.bytes} bytes`);
-      this.#left = value;
+      const bytes = await this.#pull();
+      if (!bytes)
+        throw new Error(`the connection closed after ${this.#position} of ${this.#part.bytes} bytes`);
+      this.#left = bytes;
     }
     const piece = this.#left.subarray(0, most);
     this.#left = this.#left.subarray(piece.length);
     this.#position += piece.length;
     return piece;
+  }
+
+  /** @returns {Promise<Uint8Array<ArrayBuffer> | null>} */
+  async #pull() {
+    if (!this.#body) throw new Error("the connection is closed");
+    return this.#within(this.#body.read());
   }
 
   /**

@@ -67,14 +67,18 @@ export class ModelCache {
     return cache;
   }
 
-  /** @param {number} s stream @param {Chunk} chunk @returns {Promise<Uint8Array<ArrayBuffer> | null>} not verified */
-  async get(s, chunk) {
-    if (this.state === "off" || !this.#store || !chunk.sha256) return null;
+  /**
+   * Fills `into` with what the cache has for a chunk; whether it is right is the caller's to check.
+   * @param {number} s stream @param {Chunk} chunk @param {Uint8Array<ArrayBuffer>} into
+   * @returns {Promise<boolean>} false when it has nothing
+   */
+  async get(s, chunk, into) {
+    if (this.state === "off" || !this.#store || !chunk.sha256) return false;
     try {
-      return await this.#store.read(this.#key, part(s), chunk.offset, chunk.bytes);
+      return await this.#store.read(this.#key, part(s), chunk.offset, into);
     } catch (error) {
       this.#stop(error);
-      return null;
+      return false;
     }
   }
 
@@ -137,10 +141,7 @@ export class ModelCache {
   /** @returns {Promise<Marker | null>} when the entry is complete and is this model */
   async #marker() {
     const store = /** @type {Store} */ (this.#store);
-    const length = await store.size(this.#key, MARKER);
-    if (length <= 0 || length > MAX_MARKER_BYTES) return null;
-    const text = await store.read(this.#key, MARKER, 0, length);
-    const marker = parseMarker(text);
+    const marker = await readMarker(store, this.#key);
     if (marker?.streams.length !== this.#streams.length) return null;
     for (const [s, stream] of this.#streams.entries()) {
       const hashes = marker.streams[s];
@@ -176,19 +177,21 @@ export class ModelCache {
 export async function listCached(store) {
   const models = [];
   for (const { key, bytes } of await store.list()) {
-    const length = await store.size(key, MARKER).catch(() => -1);
-    const readable = length > 0 && length <= MAX_MARKER_BYTES;
-    const marker = readable ? parseMarker(await store.read(key, MARKER, 0, length).catch(() => null)) : null;
+    const marker = await readMarker(store, key).catch(() => null); // null too while another tab writes it
     store.close(key);
     models.push({ key, name: marker?.name ?? "", bytes, complete: marker !== null });
   }
   return models;
 }
 
-/** @param {Uint8Array | null} text @returns {Marker | null} */
-function parseMarker(text) {
+/** @param {Store} store @param {string} key @returns {Promise<Marker | null>} null when there is none that makes sense */
+async function readMarker(store, key) {
+  const length = await store.size(key, MARKER);
+  if (length <= 0 || length > MAX_MARKER_BYTES) return null;
+  const text = new Uint8Array(length);
+  if (!(await store.read(key, MARKER, 0, text))) return null;
   try {
-    const marker = JSON.parse(new TextDecoder().decode(text ?? new Uint8Array()));
+    const marker = JSON.parse(new TextDecoder().decode(text));
     const sound =
       marker.version === MARKER_FORMAT &&
       typeof marker.name === "string" &&

@@ -52,6 +52,8 @@ export class Source {
   /** @type {Set<Chunk>} */
   #seen = new Set();
   #seenBytes = 0;
+  /** Buffers of chunks that are done with, for those to come. @type {ArrayBuffer[]} */
+  #spare = [];
 
   /** @param {Found} found @param {Flow} flow */
   constructor(found, { signal, onProgress, timing }) {
@@ -92,6 +94,7 @@ export class Source {
         const from = Math.max(0, offset - chunk.offset);
         const to = Math.min(chunk.bytes, offset + length - chunk.offset);
         bytes.set(data.subarray(from, to), chunk.offset + from - offset);
+        if (!this.#kept.has(chunk)) this.#spare.push(data.buffer);
       }
       return bytes;
     });
@@ -128,6 +131,7 @@ export class Source {
         try {
           this.#kept.delete(chunk);
           gather.push(chunk.offset, bytes);
+          this.#spare.push(bytes.buffer);
           if (undrained >= DRAIN_BYTES) {
             await gpu.drain();
             undrained = 0;
@@ -150,6 +154,7 @@ export class Source {
   async close(loaded) {
     for (const reader of this.#readers.values()) reader.close();
     this.#kept.clear();
+    this.#spare = [];
     if (loaded) await this.#cache.complete();
     else await this.#cache.abandon();
   }
@@ -174,14 +179,14 @@ export class Source {
     throwIfCancelled(this.#signal);
     const kept = this.#kept.get(chunk);
     if (kept) return kept;
-    const cached = await this.#cache.get(s, chunk);
-    if (cached && (await sha256Hex(cached)) === chunk.sha256) {
+    const bytes = this.#buffer(chunk.bytes);
+    if ((await this.#cache.get(s, chunk, bytes)) && (await sha256Hex(bytes)) === chunk.sha256) {
       this.#cache.keep(s, chunk);
       this.#count(chunk, "cache");
-      return cached;
+      return bytes;
     }
     for (let tries = 1; ; tries++) {
-      const bytes = await this.#fetch(chunk, alone || tries > 1);
+      await this.#fetch(chunk, bytes, alone || tries > 1);
       throwIfCancelled(this.#signal);
       const wantsHash = chunk.sha256 !== null || this.#cache.state === "writing";
       const sha256 = wantsHash ? await sha256Hex(bytes) : "";
@@ -194,11 +199,12 @@ export class Source {
     }
   }
 
-  /** @param {Chunk} chunk @param {boolean} alone */
-  async #fetch({ part, partOffset, bytes }, alone) {
+  /** @param {Chunk} chunk @param {Uint8Array<ArrayBuffer>} into @param {boolean} alone */
+  async #fetch({ part, partOffset, bytes }, into, alone) {
     if (part.blob) {
       try {
-        return new Uint8Array(await part.blob.slice(partOffset, partOffset + bytes).arrayBuffer());
+        into.set(new Uint8Array(await part.blob.slice(partOffset, partOffset + bytes).arrayBuffer()));
+        return;
       } catch (cause) {
         throw new VoxtabError(
           "shard-missing",
@@ -215,7 +221,14 @@ export class Source {
     }
     const onBytes = (/** @type {number} */ arrived) =>
       this.#meter.update(this.#seenBytes + arrived, "download");
-    return reader.read(partOffset, bytes, { alone, onBytes });
+    await reader.read(partOffset, into, { alone, onBytes });
+  }
+
+  /** @param {number} bytes @returns {Uint8Array<ArrayBuffer>} */
+  #buffer(bytes) {
+    const fits = this.#spare.findIndex((buffer) => buffer.byteLength >= bytes);
+    const buffer = fits < 0 ? new ArrayBuffer(bytes) : this.#spare.splice(fits, 1)[0];
+    return new Uint8Array(buffer, 0, bytes);
   }
 
   /** @param {Chunk} chunk @param {Progress["phase"]} [phase] */

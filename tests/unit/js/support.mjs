@@ -85,9 +85,11 @@ export class MemoryStore {
   capacity = Infinity;
   locked = false;
 
-  async read(key, name, offset, length) {
-    const bytes = this.files.get(`${key}/${name}`);
-    return bytes && bytes.length >= offset + length ? bytes.slice(offset, offset + length) : null;
+  async read(key, name, offset, into) {
+    const bytes = this.files.get(`${key}/${name}`) ?? new Uint8Array(0);
+    if (bytes.length < offset + into.length) return false;
+    into.set(bytes.subarray(offset, offset + into.length));
+    return true;
   }
 
   async write(key, name, offset, bytes) {
