@@ -36,7 +36,8 @@ _PROGRAMS_KEPT = 8
 
 @dataclass(frozen=True)
 class _Submitted:
-    """Work under way: `count` tokens encoded, or the tokens of positions first .. first + count decoded."""
+    """Work under way: `count` tokens encoded, or the tokens of positions first .. first + count decoded, of which the
+    prompt's go in one piece."""
 
     kind: str
     first: int
@@ -75,7 +76,7 @@ class Transcription:
         self._eos_seen = False
         self._counters = model.gpu.counters.copy()
         self._started = time.perf_counter()
-        self._seconds = {"encode": 0.0, "decode": 0.0}
+        self._seconds = {"encode": 0.0, "prompt": 0.0, "decode": 0.0}
         self.tokens: list[int] = []
         """Ids generated so far, special ones included, the end-of-sequence token dropped."""
         self._condition_on_delay()
@@ -170,8 +171,7 @@ class Transcription:
         decode = self._seconds["decode"]
         return {
             "audio_s": round(self.audio_s, 3),
-            "encode_ms": round(self._seconds["encode"] * 1e3, 1),
-            "decode_ms": round(decode * 1e3, 1),
+            **{f"{kind}_ms": round(seconds * 1e3, 1) for kind, seconds in self._seconds.items()},
             "tokens_per_s": round(len(self.tokens) / decode, 2) if decode else 0.0,
             "rtf": round(elapsed / self.audio_s, 4) if self._fed else 0.0,
             "gpu_bytes": self._gpu.gpu_bytes,
@@ -240,7 +240,8 @@ class Transcription:
             step = self._program("token", 1, lambda: self.model.record_decode(self._state, 1, True))
             self._gpu.run(step, count)
         back = self._gpu.read(self._state.tokens.buffer, 0, self._state.token_slots * 4)
-        self._in_flight.append(_Submitted("decode", first, count, at, back))
+        kind = "prompt" if first < prompt else "decode"
+        self._in_flight.append(_Submitted(kind, first, count, at, back))
         self._position += count
         if self._trace is not None and self._position >= prompt:
             await self._trace.decoded(self.model, self._state)
@@ -257,7 +258,7 @@ class Transcription:
             self._encode_pace.measured(work.count, seconds)
             return ""
         prompt, config = self._state.prompt_length, self.model.config
-        if work.first >= prompt:
+        if work.kind == "decode":
             self._decode_pace.measured(work.count, seconds)
         tokens = array("I", ring)
         delta = ""
