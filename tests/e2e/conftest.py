@@ -1,0 +1,42 @@
+"""What the end-to-end tests share: the reference checkpoints as a server offers them, and tabs that use them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from shard_tools.quantize import quantize_checkpoint
+from shard_tools.split import split_gguf
+from tests.conftest import StartServer
+from tests.e2e.tab import Tab
+from tests.server_process import ServerProcess
+
+
+def publish(checkpoint: Path, weights: str, root: Path, least_shards: int = 3) -> Path:
+    """Quantize `checkpoint` as the reference did and split it: a folder below `root`, named after both."""
+    gguf = root / f"{checkpoint.name}-{weights}.gguf"
+    quantize_checkpoint(checkpoint, gguf, "f32" if weights == "f32" else "q4_0", scales="absmax")
+    split_gguf(gguf, gguf.with_suffix(""), shard_bytes=gguf.stat().st_size // least_shards)
+    gguf.unlink()
+    return gguf.with_suffix("")
+
+
+@pytest.fixture(scope="session")
+def site(data: Path, start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -> ServerProcess:
+    """A server with the models asr-tiny-f32, asr-tiny-q4_0, asr-window-f32, asr-window-q4_0, asr-words-q4_0."""
+    root = tmp_path_factory.mktemp("models")
+    for name in ("asr-tiny", "asr-window"):
+        for weights in ("f32", "q4_0"):
+            publish(data / name, weights, root)
+    publish(data / "asr-words", "q4_0", root)
+    return start_server(root)
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser, site: ServerProcess) -> Iterator[Tab]:
+    """voxtab.js, started, on a bare page of `site`; shared by the tests of a file, for starting takes seconds."""
+    with browser.new_context(ignore_https_errors=True) as context:
+        yield Tab(context.new_page(), site.url)

@@ -1,0 +1,93 @@
+"""voxtab.js as a page of one's own uses it: create, load, transcribe, through Playwright."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from playwright.sync_api import Page, Worker
+
+# Of the server's origin and under its CSP, but without an engine of its own.
+BARE_PAGE = "/app/icon.svg"
+PATIENCE_MS = 300_000
+
+_SETUP = """async (patience) => {
+  const { Voxtab } = await import("/app/voxtab.js");
+  const inTime = (promise, what) => Promise.race([promise,
+    new Promise((_, fail) => setTimeout(fail, patience, new Error(`no end of ${what} in ${patience} ms`)))]);
+  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  window.vox = await inTime(Voxtab.create(), "Voxtab.create()");
+  window.tab = {
+    load: (model) => inTime(vox.load(model), "load"),
+    async transcribe(wav, options) {
+      let steps = 0;
+      const onDelta = () => { steps += 1; };
+      const file = new File([bytes(wav)], "recording.wav");
+      const result = await inTime(vox.transcribe(file, { ...options, onDelta }), "transcribe");
+      return { ...result, steps };
+    },
+    async tryFiles(files) {
+      const outcomes = {};
+      for (const [name, data] of Object.entries(files)) {
+        const start = performance.now();
+        const code = await inTime(vox.load(new File([bytes(data)], "model.gguf")), name)
+          .then(() => "loaded", (error) => error.code ?? String(error));
+        outcomes[name] = [code, performance.now() - start];
+      }
+      return outcomes;
+    },
+  };
+}"""
+
+
+class Tab:
+    """A page with voxtab.js started in it. Errors come as playwright's, with code and message in their text."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        page.goto(url + BARE_PAGE)
+        page.evaluate(_SETUP, PATIENCE_MS)
+
+    @property
+    def worker(self) -> Worker:
+        (worker,) = self.page.workers
+        return worker
+
+    def load(self, model: str) -> dict[str, Any]:
+        """Load a model of the server's, by its id."""
+        loaded: dict[str, Any] = self.page.evaluate("(model) => tab.load(model)", model)
+        return loaded
+
+    def transcribe(self, wav: bytes, **options: object) -> dict[str, Any]:
+        """The transcript of a WAV file, with voxtab.js's options; `steps` counts the onDelta calls."""
+        arguments = [base64.b64encode(wav).decode(), options]
+        transcript: dict[str, Any] = self.page.evaluate(
+            "([wav, options]) => tab.transcribe(wav, options)", arguments
+        )
+        return transcript
+
+    def try_files(self, files: Mapping[str, bytes]) -> dict[str, tuple[str, float]]:
+        """Load each as the user's own GGUF: its error's code ("loaded" without one), and milliseconds taken."""
+        encoded = {name: base64.b64encode(data).decode() for name, data in files.items()}
+        outcomes: dict[str, tuple[str, float]] = self.page.evaluate("(files) => tab.tryFiles(files)", encoded)
+        return outcomes
+
+    def heap_bytes(self) -> int:
+        """Size of the WebAssembly heap, which never shrinks."""
+        heap: int = self.page.evaluate("async () => (await vox.memory()).wasmHeapBytes")
+        return heap
+
+
+def stages(transcript: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
+    """A transcript's trace as arrays, named and shaped as in the golden files (mel is band-major there)."""
+    trace = transcript["trace"]
+    arrays: dict[str, npt.NDArray[Any]] = {
+        name: np.frombuffer(base64.b64decode(stage["base64"]), "<f4").reshape(-1, stage["width"])
+        for name, stage in trace["stages"].items()
+    }
+    arrays["mel"] = arrays["mel"].T
+    arrays["tokens_full"] = np.array(trace["tokens_full"], np.int32)
+    return arrays
