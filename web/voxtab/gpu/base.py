@@ -78,6 +78,8 @@ class Gpu(ABC):
     adapter-too-small; every other failure is a bug of ours and stays what it is."""
 
     info: AdapterInfo
+    most_in_flight = 2
+    """Submits worth having under way beyond the one waited for."""
 
     def __init__(self) -> None:
         self.counters = Counters()

@@ -30,7 +30,6 @@ from voxtab.sessions.words import Word, words
 _RIGHT_PAD_TOKENS = 11
 _LOOK_BACK = WINDOW // 2
 _LOOK_AHEAD = WINDOW // 2 - HOP
-_MOST_IN_FLIGHT = 2
 _PROGRAMS_KEPT = 8
 
 
@@ -142,21 +141,19 @@ class Transcription:
         """
         if self._ended:
             return ""
-        submitted = False
+        before = len(self._in_flight), self._encoded, self._position
+        delta = ""
         if self._decodable() < self._decode_pace.size:
             count = min(budget, self._encode_pace.size, self._encodable())
             if count > 0:
                 await self._encode(count)
-                submitted = True
+                delta += await self._collect(self._gpu.most_in_flight)
         count = min(budget, self._decode_pace.size, self._decodable())
-        if count > 0:
+        if count > 0 and not self._ended:
             await self._decode(count)
-            submitted = True
-        delta = ""
-        while self._in_flight and (len(self._in_flight) > _MOST_IN_FLIGHT or not submitted):
-            delta += await self._collect()
-            if self._ended:
-                break
+            delta += await self._collect(self._gpu.most_in_flight)
+        if before == (len(self._in_flight), self._encoded, self._position):
+            delta += await self._collect(0)
         if not self._in_flight and self._total is not None and self._position >= self._total:
             self._ended = True
         if self._ended:
@@ -246,10 +243,16 @@ class Transcription:
         if self._trace is not None and self._position >= prompt:
             await self._trace.decoded(self.model, self._state)
 
-    async def _collect(self) -> str:
-        """Wait for the oldest submit and take its tokens in."""
-        work = self._in_flight.popleft()
-        ring = await work.back.bytes()
+    async def _collect(self, leave: int) -> str:
+        """Wait for the oldest submits until `leave` are under way, and take their tokens in."""
+        delta = ""
+        while len(self._in_flight) > leave and not self._ended:
+            work = self._in_flight.popleft()
+            delta += self._taken_in(work, await work.back.bytes())
+        return delta
+
+    def _taken_in(self, work: _Submitted, ring: bytes) -> str:
+        """What came back from one submit: how long it took, and its tokens if it made any."""
         now = time.perf_counter()
         seconds = now - max(work.at, self._last_done)
         self._last_done = now
