@@ -5,6 +5,9 @@ import { VoxtabError } from "./errors.js";
 
 export const SAMPLE_RATE = 16000;
 
+/** Longer WAVs (17 minutes) go through the browser as well: read by the engine they would fill its heap for good. */
+const MAX_EXACT_BYTES = 32 * 1024 * 1024;
+
 /**
  * @param {Blob} file
  * @param {(bytes: Uint8Array) => Promise<{sampleRate: number, pcm: Float32Array<ArrayBuffer>}>} decodeWav
@@ -18,7 +21,8 @@ export async function decodeAudio(file, decodeWav) {
   if (bytes.byteLength === 0) {
     throw new VoxtabError("audio-empty", "The file is empty.", "Pick a file with sound in it.");
   }
-  const exact = isWav(bytes) ? await decodeWav(new Uint8Array(bytes)).catch(() => null) : null;
+  const read = isWav(bytes) && bytes.byteLength <= MAX_EXACT_BYTES;
+  const exact = read ? await decodeWav(new Uint8Array(bytes)).catch(() => null) : null;
   if (exact?.sampleRate === SAMPLE_RATE) return someSound(exact.pcm);
   return someSound(mixToMono(await decodeByBrowser(bytes)));
 }

@@ -3,7 +3,7 @@
 
 import { element } from "./dom.js";
 import { ErrorBanner } from "./error_banner.js";
-import { asVoxtabError, VoxtabError } from "./errors.js";
+import { asVoxtabError, cancelled, VoxtabError } from "./errors.js";
 import { formatBytes } from "./format.js";
 import { MicPanel } from "./mic_panel.js";
 import { ModelPanel } from "./model_panel.js";
@@ -26,7 +26,8 @@ const mic = new MicPanel({
   onStart: () => startRecording(),
   onRecorded: (pcm) => {
     setBusy(false);
-    transcribe({ name: `recording ${new Date().toLocaleTimeString()}`, file: null, pcm });
+    const time = new Date().toLocaleString("sv").replaceAll(":", "-");
+    transcribe({ name: `recording ${time}`, file: null, pcm });
   },
   onError: (error) => {
     setBusy(false);
@@ -50,8 +51,9 @@ let current = null;
 let busy = false;
 
 /** The engine, started at page load, and again by the next action after a failure. @returns {Promise<Voxtab>} */
-function openEngine() {
-  if (engine) return engine;
+async function openEngine() {
+  if (engine && (await engine).alive) return engine;
+  loaded = null;
   const starting = startEngine();
   engine = starting;
   starting.catch(() => {
@@ -130,7 +132,7 @@ async function load(signal) {
   loaded = null;
   model.startLoading();
   try {
-    const vox = await openEngine();
+    const vox = await unlessAborted(openEngine(), signal);
     const result = await vox.load(chosen, { signal, onProgress: (progress) => model.setProgress(progress) });
     loaded = chosen;
     model.setLoaded(result);
@@ -150,8 +152,8 @@ function transcribe(recording) {
     transcript.setStatus(`Reading ${recording.name}…`);
     let started = false;
     try {
-      const vox = await openEngine();
-      recording.pcm ??= await vox.decode(/** @type {File} */ (recording.file));
+      const vox = await unlessAborted(openEngine(), signal);
+      recording.pcm ??= await unlessAborted(vox.decode(/** @type {File} */ (recording.file)), signal);
       lastRecording = recording;
       if (loaded === null || loaded !== model.chosen) {
         transcript.setStatus("Loading the model first…");
@@ -174,6 +176,17 @@ function transcribe(recording) {
       throw thrown;
     }
   });
+}
+
+/**
+ * Lets a cancellation through while something waits that cannot be stopped itself.
+ * @template T @param {Promise<T>} promise @param {AbortSignal} signal @returns {Promise<T>}
+ */
+function unlessAborted(promise, signal) {
+  const aborted = new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(cancelled()), { once: true });
+  });
+  return Promise.race([promise, /** @type {Promise<never>} */ (aborted)]);
 }
 
 function startRecording() {

@@ -61,10 +61,14 @@ export class MicPanel {
     const recorder = this.#recorder;
     if (!recorder) return;
     this.#recorder = null;
-    const pcm = await recorder.stop();
+    try {
+      const pcm = await recorder.stop();
+      this.#actions.onRecorded(pcm);
+    } catch (thrown) {
+      this.#actions.onError(asVoxtabError(thrown));
+    }
     this.#toggle(false);
     this.#record.focus();
-    this.#actions.onRecorded(pcm);
   }
 
   /** @param {boolean} recording */

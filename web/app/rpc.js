@@ -59,15 +59,20 @@ export class Rpc {
     }).finally(() => signal?.removeEventListener("abort", cancel));
   }
 
-  /** Ends the worker and every call in flight. */
-  close() {
-    this.#worker.terminate();
-    this.#end(cancelled());
+  /** @returns {boolean} whether calls can still be answered */
+  get alive() {
+    return this.#dead === null;
+  }
+
+  /** Ends the worker and every call in flight. @param {VoxtabError} [why] what they and later calls reject with */
+  close(why = cancelled()) {
+    this.#end(why);
   }
 
   /** @param {VoxtabError} error */
   #end(error) {
-    this.#dead = error;
+    this.#dead ??= error;
+    this.#worker.terminate();
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
   }

@@ -108,6 +108,10 @@ export class Voxtab extends EventTarget {
     super();
     this.#rpc = new Rpc(worker, (event, data) => {
       if (event === "boot") onBoot?.(data);
+      if (event === "dead") {
+        const message = "Python met a fault it cannot recover from; most often there was too little memory.";
+        this.#rpc.close(new VoxtabError("internal", message, "Try again: it is started anew."));
+      }
       if (event === "device-lost") {
         this.#loaded = false;
         this.dispatchEvent(new CustomEvent("devicelost", { detail: asVoxtabError(data) }));
@@ -137,6 +141,11 @@ export class Voxtab extends EventTarget {
       throw error;
     }
     return vox;
+  }
+
+  /** @returns {boolean} false when the worker has ended, by close() or a fault: create another */
+  get alive() {
+    return this.#rpc.alive;
   }
 
   /** The GPU in use. @returns {Adapter} */

@@ -21,7 +21,11 @@ const ENGINE_FOLDER = "/home/pyodide/engine";
  * @property {() => string} unload
  *
  * @typedef {{phase: "python" | "engine" | "ready", version?: string}} BootProgress
- * @typedef {{tab: Tab, version: string, wasmHeapBytes: () => number}} Engine
+ * @typedef {object} Engine
+ * @property {Tab} tab
+ * @property {string} version
+ * @property {() => number} wasmHeapBytes
+ * @property {() => boolean} alive false after a fatal error, out of memory say: nothing works from then on
  */
 
 /**
@@ -37,7 +41,18 @@ export async function boot(onProgress) {
   const tab = pyodide.pyimport("voxtab.tab");
   onProgress({ phase: "ready", version: engine.version });
   const heap = /** @type {any} */ (pyodide)._module;
-  return { tab, version: engine.version, wasmHeapBytes: () => heap.HEAP8?.length ?? 0 };
+  return {
+    tab,
+    version: engine.version,
+    wasmHeapBytes: () => heap.HEAP8?.length ?? 0,
+    alive: () => {
+      try {
+        return pyodide.globals !== undefined;
+      } catch {
+        return false; // every property throws then
+      }
+    },
+  };
 }
 
 /** @returns {Promise<import("pyodide").PyodideAPI>} */

@@ -207,6 +207,8 @@ scope.addEventListener("message", async ({ data }) => {
     scope.postMessage({ id, ok }, ok?.pcm ? [ok.pcm.buffer] : []);
   } catch (thrown) {
     scope.postMessage({ id, error: asVoxtabError(thrown).toPlain() });
+    const { alive } = await engine.catch(() => ({ alive: () => true })); // not started: told by the error itself
+    if (!alive()) scope.postMessage({ event: "dead" });
   } finally {
     running.delete(id);
   }
