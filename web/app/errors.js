@@ -35,10 +35,10 @@ export class VoxtabError extends Error {
 export function asVoxtabError(thrown) {
   if (thrown instanceof VoxtabError) return thrown;
   const { name, code, message, hint } = /** @type {Record<string, unknown>} */ (Object(thrown));
+  if (code === "cancelled" || name === "AbortError") return cancelled();
   if (typeof code === "string" && typeof message === "string") {
     return new VoxtabError(code, message, typeof hint === "string" ? hint : "", thrown);
   }
-  if (name === "AbortError") return cancelled();
   return new VoxtabError(
     "internal",
     `Something went wrong inside voxtab: ${typeof message === "string" && message ? message : String(thrown)}`,
@@ -49,7 +49,7 @@ export function asVoxtabError(thrown) {
 
 /** @returns {VoxtabError} */
 export function cancelled() {
-  return new VoxtabError("cancelled", "Cancelled.", "Nothing is left behind; start again whenever you like.");
+  return new VoxtabError("cancelled", "Cancelled.", "Start again whenever you like.");
 }
 
 /** @param {AbortSignal | null | undefined} signal @throws {VoxtabError} "cancelled" when the signal has fired */
