@@ -21,6 +21,8 @@ export class ProgressMeter {
   #lastBytes = -1;
   /** @type {[number, number][]} */
   #samples = [];
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
 
   /**
    * @param {number} totalBytes
@@ -35,9 +37,23 @@ export class ProgressMeter {
 
   /** @param {number} loadedBytes @param {Progress["phase"]} phase */
   update(loadedBytes, phase) {
+    clearTimeout(this.#timer);
+    const wait = loadedBytes < this.#totalBytes ? this.#lastReport + EVERY_MS - this.#now() : 0;
+    if (wait <= 0) this.#tell(loadedBytes, phase);
+    // Told late rather than never: nothing else may come for a while.
+    else this.#timer = setTimeout(() => this.#tell(loadedBytes, phase), wait);
+  }
+
+  /** Nothing is reported any more. */
+  stop() {
+    clearTimeout(this.#timer);
+  }
+
+  /** @param {number} loadedBytes @param {Progress["phase"]} phase */
+  #tell(loadedBytes, phase) {
+    if (loadedBytes === this.#lastBytes) return;
     const now = this.#now();
     const whole = loadedBytes >= this.#totalBytes;
-    if ((!whole && now - this.#lastReport < EVERY_MS) || loadedBytes === this.#lastBytes) return;
     this.#lastReport = now;
     this.#lastBytes = loadedBytes;
     this.#samples.push([now, loadedBytes]);

@@ -153,6 +153,7 @@ export class Source {
    */
   async close(loaded) {
     for (const reader of this.#readers.values()) reader.close();
+    this.#meter.stop();
     this.#kept.clear();
     this.#spare = [];
     if (loaded) await this.#cache.complete();

@@ -318,6 +318,15 @@ test("reads outside the stream and plans that make no sense are refused before a
   await source.close(false);
 });
 
+test("what has arrived is told even when nothing comes after it", async () => {
+  const seen = [];
+  const source = await openSource(entry(), options({ onProgress: (progress) => seen.push(progress) }));
+  for (let at = 0; at < 3000; at += CHUNK) await source.read(0, at, CHUNK);
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  assert.equal(seen.at(-1).loadedBytes, 3000);
+  await source.close(false);
+});
+
 test("progress never goes back, ends at the whole, and comes at most ten times a second", async () => {
   const seen = [];
   const started = performance.now();
