@@ -133,6 +133,7 @@ async function load(signal) {
   model.startLoading();
   try {
     const vox = await unlessAborted(openEngine(), signal);
+    model.setAsked();
     const result = await vox.load(chosen, { signal, onProgress: (progress) => model.setProgress(progress) });
     loaded = chosen;
     model.setLoaded(result);

@@ -103,6 +103,11 @@ export class ModelPanel {
     setText(this.#note, "");
   }
 
+  /** The engine is there; the model's first bytes are not. */
+  setAsked() {
+    this.#tell("loading", "Asking for the model…");
+  }
+
   /** @param {Progress} progress */
   setProgress({ phase, loadedBytes, totalBytes, bytesPerSecond, etaSeconds }) {
     this.#bar.value = loadedBytes / totalBytes;
