@@ -55,7 +55,8 @@ export class Gpu {
   /** @type {Map<string, GPUShaderModule>} */ #modules = new Map();
   /** @type {Map<number, Recorded[]>} */ #programs = new Map();
   /** @type {GPUBuffer[]} */ #staging = [];
-  /** @type {Promise<unknown>[]} */ #checks = [];
+  /** @type {Promise<Error | null>[]} */ #checks = [];
+  /** @type {string | null} */ #uncaptured = null;
   #nextHandle = 1;
   /** @type {GPUDevice} */ #device;
   /** Set once the device is gone: the browser's reason. @type {string | null} */ lostReason = null;
@@ -82,10 +83,8 @@ export class Gpu {
       this.lostReason = lost.message || lost.reason || "no reason given";
       return this.lostReason;
     });
-    /** @type {string | null} */
-    this.firstError = null;
     device.addEventListener("uncapturederror", (event) => {
-      this.firstError ??= /** @type {GPUUncapturedErrorEvent} */ (event).error.message;
+      this.#uncaptured ??= /** @type {GPUUncapturedErrorEvent} */ (event).error.message;
     });
   }
 
@@ -93,16 +92,13 @@ export class Gpu {
   buffer(size, label) {
     this.#device.pushErrorScope("out-of-memory");
     const buffer = this.#device.createBuffer({ size, label, usage: STORAGE });
-    this.#checks.push(
-      this.#device.popErrorScope().then((error) => {
-        if (error) {
-          throw new GpuError(
-            "adapter-too-small",
-            `The GPU could not give ${(size / 1e6).toFixed(0)} MB for ${label}.`,
-            "Close other tabs and programs that use the GPU, or choose a smaller model.",
-          );
-        }
-      }),
+    this.#check(
+      () =>
+        new GpuError(
+          "adapter-too-small",
+          `The GPU could not give ${(size / 1e6).toFixed(0)} MB for ${label}.`,
+          "Close other tabs and programs that use the GPU, or choose a smaller model.",
+        ),
     );
     const handle = this.#nextHandle++;
     this.#buffers.set(handle, buffer);
@@ -146,11 +142,7 @@ export class Gpu {
         compute: { module, entryPoint: "main", constants },
       }),
     );
-    this.#checks.push(
-      this.#device.popErrorScope().then((error) => {
-        if (error) throw new Error(`${key}: ${error.message}`);
-      }),
-    );
+    this.#check((error) => new Error(`${key}: ${error.message}`));
     return this.#pipelines.length - 1;
   }
 
@@ -220,13 +212,18 @@ export class Gpu {
     return bytes;
   }
 
-  /** Wait until buffers and pipelines made so far are known to be good. */
+  /** Wait until buffers and pipelines made so far are known to be good; rejects with what the first bad one met. */
   async ready() {
     const checks = this.#checks;
     this.#checks = [];
-    await Promise.all(checks);
+    const met = await Promise.all(checks);
     this.assertAlive();
-    if (this.firstError) throw new Error(this.firstError);
+    const bad = met.find((error) => error !== null);
+    if (bad) await this.drain(); // what was done with a bad buffer is told as an error of its own; it is the same one
+    const uncaptured = this.#uncaptured;
+    this.#uncaptured = null;
+    if (bad) throw bad;
+    if (uncaptured) throw new Error(uncaptured);
   }
 
   /** Wait until the queue is empty. */
@@ -252,6 +249,18 @@ export class Gpu {
     this.#buffers.clear();
     this.#programs.clear();
     this.#staging = [];
+  }
+
+  /** Closes the error scope of what was just made; `ready` tells. @param {(error: GPUError) => Error} explain */
+  #check(explain) {
+    const met = this.#device.popErrorScope();
+    // A lost device rejects; that is told by assertAlive.
+    this.#checks.push(
+      met.then(
+        (error) => (error ? explain(error) : null),
+        () => null,
+      ),
+    );
   }
 
   /** @param {number} handle @returns {GPUBuffer} */

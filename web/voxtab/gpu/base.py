@@ -84,6 +84,7 @@ class Gpu(ABC):
     def __init__(self) -> None:
         self.counters = Counters()
         self.allocated: dict[int, int] = {}
+        self._unchecked = False
         self._uniforms: dict[bytes, Buffer] = {}
         self._pipelines: dict[tuple[str, tuple[tuple[str, int], ...]], int] = {}
 
@@ -102,6 +103,7 @@ class Gpu(ABC):
                 "Use a smaller model or a smaller kv window.",
             )
         self.counters.calls += 1
+        self._unchecked = True
         made = Buffer(self._create_buffer(size, label), size)
         self.allocated[made.id] = size
         return made
@@ -131,6 +133,7 @@ class Gpu(ABC):
         found = self._pipelines.get(identity)
         if found is None:
             self.counters.calls += 1
+            self._unchecked = True
             found = self._create_pipeline(key, source, constants or {})
             self._pipelines[identity] = found
         return found
@@ -160,9 +163,15 @@ class Gpu(ABC):
         self.counters.calls += 1
         self._copy_buffer(source.id, target.id, size)
 
-    @abstractmethod
     async def ready(self) -> None:
-        """Wait until every pipeline asked for is compiled; raises if one failed."""
+        """Wait until buffers and pipelines made since the last time are known to be good; raises if one is not.
+        Returns at once when there are none."""
+        if self._unchecked:
+            self._unchecked = False
+            await self._check_made()
+
+    @abstractmethod
+    async def _check_made(self) -> None: ...
 
     @abstractmethod
     async def drain(self) -> None:

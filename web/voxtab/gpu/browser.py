@@ -30,7 +30,7 @@ class BrowserGpu(Gpu):
             max_workgroups=int(info.maxWorkgroups),
         )
 
-    async def ready(self) -> None:
+    async def _check_made(self) -> None:
         await self.js.ready()
 
     async def drain(self) -> None:

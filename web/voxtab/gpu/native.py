@@ -85,8 +85,8 @@ class NativeGpu(Gpu):
         self._next += 1
         return self._next
 
-    async def ready(self) -> None:
-        """Pipelines are compiled as they are made here."""
+    async def _check_made(self) -> None:
+        """Here every failure is raised as a thing is made."""
 
     async def drain(self) -> None:
         # wgpu-py 0.32 can't build the callback of onSubmittedWorkDone; a readback waits for the same.

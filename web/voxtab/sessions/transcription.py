@@ -141,6 +141,7 @@ class Transcription:
         """
         if self._ended:
             return ""
+        await self._gpu.ready()
         before = len(self._in_flight), self._encoded, self._position
         delta = ""
         if self._decodable() < self._decode_pace.size:
