@@ -1,0 +1,79 @@
+"""The microphone: Chromium's fake one plays a recording, the page records and transcribes it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.conftest import DATA, LaunchChromium
+from tests.e2e.demo_page import DemoPage
+from tests.e2e.recordings import RATE, joined
+from tests.server_process import ServerProcess
+
+CASE = next(
+    case
+    for case in json.loads((DATA / "asr-words" / "expected.json").read_text())
+    if case["file"] == "us-espeak.wav"
+)
+MODEL = "asr-words-q4_0"
+SILENCE_S = 1.0
+NOTE_LOUDEST = """meter => {
+  window.loudest = 0;
+  const note = () => { window.loudest = Math.max(window.loudest, meter.value); };
+  new MutationObserver(note).observe(meter, { attributes: true });
+}"""
+
+
+@pytest.fixture(scope="module")
+def wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Silence first: the fake microphone loses its first samples."""
+    path = tmp_path_factory.mktemp("microphone") / "speech.wav"
+    path.write_bytes(joined([DATA / "asr-words" / CASE["file"]], SILENCE_S))
+    return path
+
+
+@pytest.fixture(scope="module")
+def context(launch_chromium: LaunchChromium, wav: Path) -> Iterator[BrowserContext]:
+    microphone = f"--use-file-for-fake-audio-capture={wav}%noloop"
+    with (
+        launch_chromium("--use-fake-device-for-media-stream", microphone) as browser,
+        browser.new_context(ignore_https_errors=True) as context,
+    ):
+        yield context
+
+
+@pytest.fixture(scope="module")
+def page(context: BrowserContext, site: ServerProcess) -> DemoPage:
+    return DemoPage(context.new_page(), site.url)
+
+
+def test_a_microphone_that_is_refused_is_told_as_such(context: BrowserContext, page: DemoPage) -> None:
+    context.grant_permissions([])  # with a list, what is not on it is denied instead of asked for
+    page["mic-record"].click()
+    page.expect_error("mic-refused")
+    page.wait_until_idle()
+
+
+def test_a_recording_heard_by_the_microphone_gives_its_words_all_but_one_at_most(
+    context: BrowserContext, page: DemoPage, wav: Path
+) -> None:
+    context.grant_permissions(["microphone"])
+    page.load(MODEL)
+    page["mic-level"].evaluate(NOTE_LOUDEST)
+    page["mic-record"].click()
+    seconds = (wav.stat().st_size - 44) / 2 / RATE
+    expect(page["mic-elapsed"]).to_have_text(f"0:{int(seconds) + 1:02d}", timeout=60_000)
+    expect(page["mic-device"]).to_contain_text("Fake")
+    assert 0.6 < page.page.evaluate("loudest") <= 1
+    page["mic-stop"].click()
+    page.wait_until_idle()
+    page.expect_no_error()
+    expect(page["transcript"]).to_have_attribute("data-state", "done")
+    want, got = Counter(CASE["q4_0"]["text"].split()), Counter(page.words())
+    assert (want - got).total() <= 1, page.words()
+    assert (got - want).total() <= 1, page.words()
