@@ -15,6 +15,8 @@ CACHE_TYPES = ("f16", "f32")
 VECTOR_TILES = {"software": (16, 16), "gpu": (32, 8)}
 # Columns of the matrix-matrix kernel: 4 for an 80 ms chunk of the encoder, 8 for anything larger.
 MATRIX_COLUMNS = (4, 8)
+# Threads, and keys a tile, of the attention kernel: as many as a head has pairs, so that none is idle.
+ATTENTION_THREADS = (16, 32, 64)
 
 RENDERED = "rendered.json"
 
@@ -23,7 +25,6 @@ def variants() -> list[tuple[str, dict[str, Any]]]:
     """Every (template, parameters) the engine can ask for."""
     plain = (
         "log_mel",
-        "power_spectrum",
         "rms_norm",
         "argmax_rows",
         "argmax_token",
@@ -40,8 +41,9 @@ def variants() -> list[tuple[str, dict[str, Any]]]:
         ]
         found += [("matmat", {"weight": weight, "columns": columns}) for columns in MATRIX_COLUMNS]
         found.append(("embed", {"weight": weight}))
-    for name in ("rope_store", "attention"):
-        found += [(name, {"cache": kind}) for kind in CACHE_TYPES]
+    for kind in CACHE_TYPES:
+        found.append(("rope_store", {"cache": kind}))
+        found += [("attention", {"cache": kind, "threads": threads}) for threads in ATTENTION_THREADS]
     found += [("repack_blocks", {"weight": weight}) for weight in ("q4_0", "q8_0")]
     found += [("widen", {"source": source}) for source in ("f16", "bf16")]
     return found

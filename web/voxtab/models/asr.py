@@ -25,8 +25,9 @@ from voxtab.nn.weights import Linear, Tensor
 class AudioEncoder:
     """Mel tables, causal conv stem, transformer stack, adapter."""
 
-    dft: Buffer
+    dft: Linear
     mel_filters: Buffer
+    mel_spans: Buffer
     conv0: Linear
     conv1: Linear
     blocks: tuple[TransformerBlock, ...]
@@ -87,10 +88,11 @@ class AsrModel:
         dim = config.encoder.dim
         bins = config.num_mel_bins
 
-        power = scratch("power", FREQUENCIES)
-        record.power_spectrum(state.pcm, encoder.dft, power, frames, HOP, WINDOW, state.options.gain)
+        pcm = Tensor(state.pcm, WINDOW)
+        spectrum = record.linear(encoder.dft, pcm, scratch("spectrum", 2 * FREQUENCIES), frames, x_stride=HOP)
         mel = Tensor(state.mel.buffer, bins, row=2)
-        record.log_mel(power, encoder.mel_filters, config.global_log_mel_max, mel, frames)
+        top, gain = config.global_log_mel_max, state.options.gain
+        record.log_mel(spectrum, encoder.mel_filters, encoder.mel_spans, top, gain, mel, frames)
 
         # Kernel 3: a row of input is three frames end to end, one frame further on (stride 1), then two (stride 2).
         first = Tensor(state.conv0.buffer, dim, row=1)

@@ -7,12 +7,12 @@ from voxtab.formats.tekken import Tekken
 from voxtab.gpu.base import Buffer, Gpu
 from voxtab.models.asr import AsrModel, AudioEncoder, TextDecoder
 from voxtab.models.asr_config import AsrConfig, StackConfig
-from voxtab.models.log_mel import mel_filters, windowed_dft
+from voxtab.models.log_mel import FREQUENCIES, WINDOW, mel_filters, mel_spans, windowed_dft
 from voxtab.models.source import ModelSource
 from voxtab.models.tensor_names import ADAPTER, ENCODER, TOKEN_EMBEDDING, short_name
 from voxtab.nn.block import TransformerBlock
 from voxtab.nn.upload import Upload
-from voxtab.nn.weights import Linear
+from voxtab.nn.weights import Linear, Segment, Weight
 
 
 async def load_asr(gpu: Gpu, source: ModelSource, directory: MergedGguf) -> AsrModel:
@@ -60,18 +60,23 @@ class _Loader:
         self._upload = upload
 
     def model(self, gpu: Gpu, config: AsrConfig, tables: list[Buffer]) -> AsrModel:
-        for data, label in ((windowed_dft(), "dft table"), (mel_filters(config.num_mel_bins), "mel filters")):
+        filters = mel_filters(config.num_mel_bins)
+        spans = mel_spans(filters, config.num_mel_bins)
+        for data, label in ((windowed_dft(), "dft"), (filters, "mel filters"), (spans, "mel spans")):
             table = gpu.buffer(len(data) * 4, label)
             gpu.write(table, 0, memoryview(data))
             tables.append(table)
-        return AsrModel(gpu, config, self._encoder(config, tables[0], tables[1]), self._decoder(config))
+        return AsrModel(gpu, config, self._encoder(config, tables), self._decoder(config))
 
-    def _encoder(self, config: AsrConfig, dft: Buffer, filters: Buffer) -> AudioEncoder:
+    def _encoder(self, config: AsrConfig, tables: list[Buffer]) -> AudioEncoder:
         e, d = config.encoder.dim, config.decoder.dim
+        dft, filters, spans = tables
+        rows = 2 * FREQUENCIES
         conv = ENCODER + "conv_layers."
         return AudioEncoder(
-            dft=dft,
+            dft=Linear(Weight("f32", rows, WINDOW, (Segment(0, rows, dft, None),))),
             mel_filters=filters,
+            mel_spans=spans,
             conv0=self._conv(f"{conv}0.conv.", e, config.num_mel_bins),
             conv1=self._conv(f"{conv}1.conv.", e, e),
             blocks=tuple(

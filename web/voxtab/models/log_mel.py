@@ -1,4 +1,4 @@
-"""Tables of the log-mel front end, computed in float64 and used in float32 (kernels power_spectrum and log_mel).
+"""Tables of the log-mel front end, computed in float64 and used in float32 (a linear layer, then the kernel log_mel).
 
 16 kHz sound, windows of 400 samples (periodic Hann) every 160, 201 frequencies 40 Hz apart, 128 bands.
 """
@@ -18,15 +18,17 @@ _MEL_PER_LOG = 27.0 / math.log(6.4)
 
 
 def windowed_dft() -> "array[float]":
-    """(cos, sin)[WINDOW, FREQUENCIES], each times the Hann window 0.5 - 0.5 cos(2 pi s / WINDOW)."""
-    circle = [(math.cos(math.tau * i / WINDOW), math.sin(math.tau * i / WINDOW)) for i in range(WINDOW)]
+    """f32[2 FREQUENCIES, WINDOW]: rows of cosines, then of sines, times the Hann window 0.5 - 0.5 cos(2 pi s / WINDOW).
+
+    As a matrix it takes a frame to its spectrum, so the linear layer does it, over rows that overlap by WINDOW - HOP.
+    """
+    circle = [math.cos(math.tau * i / WINDOW) for i in range(WINDOW)]
+    hann = [0.5 - 0.5 * cos for cos in circle]
+    quarter = WINDOW // 4  # sin(x) = cos(x - pi / 2)
     table = array("f")
-    for s in range(WINDOW):
-        hann = 0.5 - 0.5 * circle[s][0]
+    for turn in (0, -quarter):
         for k in range(FREQUENCIES):
-            cos, sin = circle[s * k % WINDOW]
-            table.append(hann * cos)
-            table.append(hann * sin)
+            table.extend([hann[s] * circle[(s * k + turn) % WINDOW] for s in range(WINDOW)])
     return table
 
 
@@ -41,6 +43,15 @@ def mel_filters(bands: int) -> "array[float]":
             height = min((hz - lower) / (centre - lower), (upper - hz) / (upper - centre))
             filters.append(max(0.0, height) * 2.0 / (upper - lower))
     return filters
+
+
+def mel_spans(filters: "array[float]", bands: int) -> "array[int]":
+    """u32[bands]: the first frequency with a weight, and the one after the last in the high half."""
+    spans = array("I")
+    for band in range(bands):
+        used = [k for k in range(FREQUENCIES) if filters[k * bands + band] > 0.0]
+        spans.append(used[0] | (used[-1] + 1) << 16 if used else 0)
+    return spans
 
 
 def _hz_to_mel(hz: float) -> float:

@@ -127,7 +127,10 @@ class Recorder:
         group = q.width // cache.width
         dims = (heads, group, head_dim // 2, cache.slots, cache.window, _float_bits(head_dim**-0.5))
         bindings = [(0, q.buffer), (1, cache.keys), (2, cache.values), (3, out.buffer), (4, self.control)]
-        self._add("attention", {"cache": cache.kind}, {}, bindings, dims, (heads, n))
+        threads = next(
+            (t for t in kernels.ATTENTION_THREADS if head_dim <= 2 * t), kernels.ATTENTION_THREADS[-1]
+        )
+        self._add("attention", {"cache": cache.kind, "threads": threads}, {}, bindings, dims, (heads, n))
         return out
 
     def embed(
@@ -173,20 +176,20 @@ class Recorder:
         grid = (_ceil(x.width, 64), n)
         self._add("ring_store", {}, {}, bindings, (x.width, slots, per_row), grid, dims_at=3)
 
-    def power_spectrum(
-        self, pcm: Buffer, table: Buffer, out: Tensor, frames: int, hop: int, window: int, gain: float
+    def log_mel(
+        self,
+        spectrum: Tensor,
+        filters: Buffer,
+        spans: Buffer,
+        top: float,
+        gain: float,
+        out: Tensor,
+        frames: int,
     ) -> Tensor:
-        bindings = [(0, pcm), (1, table), (2, out.buffer)]
-        grid = (_ceil(out.width, 64), frames)
-        self._add(
-            "power_spectrum", {}, {}, bindings, (out.width, hop, window, _float_bits(gain)), grid, dims_at=3
-        )
-        return out
-
-    def log_mel(self, power: Tensor, filters: Buffer, top: float, out: Tensor, frames: int) -> Tensor:
-        bindings = [(0, power.buffer), (1, filters), (2, out.buffer)]
-        dims = (power.width, out.width, out.row, _float_bits(top))
-        self._add("log_mel", {}, {}, bindings, dims, (_ceil(out.width, 64), frames), dims_at=3)
+        """Rows of (real parts, imaginary parts) -> log-mel rows; see kernels/log_mel.wgsl."""
+        bindings = [(0, spectrum.buffer), (1, filters), (2, spans), (3, out.buffer)]
+        dims = (spectrum.width // 2, out.width, out.row, _float_bits(top), _float_bits(gain))
+        self._add("log_mel", {}, {}, bindings, dims, (_ceil(out.width, 64), frames), dims_at=4)
         return out
 
     def repack_blocks(
