@@ -35,8 +35,8 @@ def site(data: Path, start_server: StartServer, tmp_path_factory: pytest.TempPat
     return start_server(root)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tab(browser: Browser, site: ServerProcess) -> Iterator[Tab]:
-    """voxtab.js, started, on a bare page of `site`; shared by the tests of a file, for starting takes seconds."""
+    """voxtab.js, started, on a bare page of `site`. Shared, for starting takes seconds; each test loads its model."""
     with browser.new_context(ignore_https_errors=True) as context:
         yield Tab(context.new_page(), site.url)

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 from playwright.sync_api import Error as PlaywrightError
 
 from tests.conftest import DATA
-from tests.e2e.demo_page import PATIENCE_MS, DemoPage
+from tests.e2e.demo_page import DemoPage
 from tests.e2e.gate import Gate
 from tests.e2e.watch import Watch
 from tests.server_process import ServerProcess
@@ -102,21 +102,19 @@ def test_the_page_tells_speed_adapter_and_gpu_memory(transcribed: DemoPage) -> N
     expect(transcribed["adapter"]).to_contain_text("swiftshader")
 
 
-def test_loading_shows_bytes_and_percent_while_shards_are_still_to_come(
-    browser: Browser, site: ServerProcess
-) -> None:
-    with browser.new_context(ignore_https_errors=True) as context:
-        gate = Gate(context, r"/shard-ac$")
-        page = DemoPage(context.new_page(), site.url)
-        page.choose_model(MODEL)
-        page["model-load"].click()
-        expect(page["model-percent"]).to_have_text("66%", timeout=PATIENCE_MS)
-        expect(page["model-bytes"]).to_have_text("1.5 MB of 2.3 MB")
-        expect(page["model-state"]).to_have_attribute("data-state", "loading")
-        expect(page["model-cancel"]).to_be_visible()
-        gate.open()
-        expect(page["model-state"]).to_have_attribute("data-state", "loaded", timeout=PATIENCE_MS)
-        expect(page["model-loading"]).to_be_hidden()
+def test_loading_shows_bytes_and_percent_while_shards_are_still_to_come(visit: Visit) -> None:
+    gate, page = Gate(visit.context, r"/asr-tiny-f32/shard-ac$"), visit.page
+    page.choose_model("asr-tiny-f32")
+    page["model-load"].click()
+    expect(page["model-percent"]).to_have_text("66%")
+    expect(page["model-bytes"]).to_have_text("4.3 MB of 6.5 MB")
+    expect(page["model-state"]).to_have_attribute("data-state", "loading")
+    expect(page["model-cancel"]).to_be_visible()
+    gate.open()
+    page.wait_until_idle()
+    page.expect_no_error()
+    expect(page["model-state"]).to_have_attribute("data-state", "loaded")
+    expect(page["model-loading"]).to_be_hidden()
 
 
 def test_the_second_visit_loads_from_the_browser_and_asks_for_no_shard(visit: Visit, page: DemoPage) -> None:
