@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from shard_tools.quantize import quantize_checkpoint
 from shard_tools.split import split_gguf
 from tests.conftest import StartServer
+from tests.e2e.python_entries import count_python_entries
 from tests.e2e.tab import Tab
 from tests.server_process import ServerProcess
+
+# Playwright's own 5 s are too few for a software adapter on a busy machine; what holds at once is not slowed.
+expect.set_options(timeout=60_000)
 
 
 def publish(checkpoint: Path, weights: str, root: Path, least_shards: int = 3) -> Path:
@@ -39,4 +43,5 @@ def site(data: Path, start_server: StartServer, tmp_path_factory: pytest.TempPat
 def tab(browser: Browser, site: ServerProcess) -> Iterator[Tab]:
     """voxtab.js, started, on a bare page of `site`. Shared, for starting takes seconds; each test loads its model."""
     with browser.new_context(ignore_https_errors=True) as context:
+        count_python_entries(context)
         yield Tab(context.new_page(), site.url)

@@ -6,18 +6,15 @@ engine's own counters alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Route
 
-from tests.conftest import DATA
+from tests.e2e.python_entries import COUNTER
 from tests.e2e.recordings import joined
 from tests.e2e.tab import Tab
-from tests.server_process import ServerProcess
 
-RECORDINGS = sorted((DATA / "asr-words").glob("*.wav"))
 # How much goes into a submit depends on how fast the last ones were, and here it must not depend on the machine.
 SUBMIT_MS = 60_000
 
@@ -31,39 +28,18 @@ COUNT_GPU_CALLS = """() => {
     };
   }
 }"""
-COUNT_ENTRY = "globalThis.pythonEntries = (globalThis.pythonEntries ?? 0) + 1"
-# The two ways from JavaScript into a Python function, as Pyodide's loader has them.
-ENTRIES = {
-    '=wasmExports["_pyproxy_apply"]': (
-        f'=((f) => (...a) => ({COUNT_ENTRY}, f(...a)))(wasmExports["_pyproxy_apply"])'
-    ),
-    "return promisingApplyHandler(...args)": f"{COUNT_ENTRY}; return promisingApplyHandler(...args)",
-}
-
-
-def count_entries(route: Route) -> None:
-    """Answers with Pyodide's loader, changed to count each call into Python."""
-    response = route.fetch()
-    script = response.text()
-    for call, counted in ENTRIES.items():
-        assert script.count(call) == 1, f"Pyodide's loader has no {call!r} any more"
-        script = script.replace(call, counted)
-    route.fulfill(response=response, body=script)
 
 
 @pytest.fixture(scope="module")
-def transcript(browser: Browser, site: ServerProcess) -> Iterator[dict[str, Any]]:
-    """23 s of speech transcribed, with the `counts` of the calls that took."""
-    with browser.new_context(ignore_https_errors=True) as context:
-        context.route("**/pyodide/pyodide.asm.mjs", count_entries)
-        tab = Tab(context.new_page(), site.url)
-        tab.load("asr-words-q4_0")
-        tab.transcribe(RECORDINGS[0].read_bytes(), submitMs=SUBMIT_MS)  # compiles the kernels
-        tab.worker.evaluate(COUNT_GPU_CALLS)
-        tab.worker.evaluate("self.pythonEntries = 0")
-        transcript = tab.transcribe(joined(RECORDINGS), submitMs=SUBMIT_MS)
-        counts = tab.worker.evaluate("({ ...counts, entries: self.pythonEntries })")
-        yield {**transcript, "counts": counts}
+def transcript(tab: Tab, data: Path) -> dict[str, Any]:
+    """28 s of sound transcribed, with the `counts` of the calls that took."""
+    recording = data / "asr-tiny" / "input.wav"
+    tab.load("asr-tiny-q4_0")
+    tab.transcribe(recording.read_bytes(), submitMs=SUBMIT_MS)  # compiles the kernels
+    tab.worker.evaluate(COUNT_GPU_CALLS)
+    tab.worker.evaluate(f"self.{COUNTER} = 0")
+    transcript = tab.transcribe(joined([recording] * 9), submitMs=SUBMIT_MS)
+    return {**transcript, "counts": tab.worker.evaluate(f"({{ ...counts, entries: self.{COUNTER} }})")}
 
 
 def test_a_hundred_tokens_take_eight_submits_and_eight_readbacks_at_most(transcript: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,7 +68,8 @@ def test_a_recording_heard_by_the_microphone_gives_its_words_all_but_one_at_most
     page["mic-level"].evaluate(NOTE_LOUDEST)
     page["mic-record"].click()
     seconds = (wav.stat().st_size - 44) / 2 / RATE
-    expect(page["mic-elapsed"]).to_have_text(f"0:{int(seconds) + 1:02d}", timeout=60_000)
+    enough = "|".join(f"0:{second:02d}" for second in range(int(seconds) + 1, 60))
+    expect(page["mic-elapsed"]).to_have_text(re.compile(enough), timeout=55_000)
     expect(page["mic-device"]).to_contain_text("Fake")
     assert 0.6 < page.page.evaluate("loudest") <= 1
     page["mic-stop"].click()

@@ -11,8 +11,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.conftest import DATA, StartServer
+from tests.e2e.before_gpu import before_the_gpu_opens
 from tests.e2e.conftest import publish
-from tests.e2e.demo_page import DemoPage
+from tests.e2e.demo_page import PATIENCE_MS, DemoPage
 from tests.e2e.gate import Gate
 from tests.e2e.recordings import joined
 from tests.e2e.watch import Watch
@@ -20,6 +21,17 @@ from tests.e2e.watch import Watch
 GOOD = "asr-words-q4_0"
 RECORDING = DATA / "asr-words" / "kal.wav"
 TEXT = "seven eight nine ten stop the music"
+# The worker's device gets a name it can be called by.
+KEEP_DEVICE = """
+const request = GPUAdapter.prototype.requestDevice;
+GPUAdapter.prototype.requestDevice = async function (...rest) {
+  globalThis.device = await request.apply(this, rest);
+  return globalThis.device;
+};
+"""
+NO_MICROPHONE = """() => {
+  navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("none", "NotFoundError"); };
+}"""
 # Folders of the browser's private files with files in them, but not the one that vouches for the others.
 HALF_WRITTEN = """async () => {
   const found = [];
@@ -42,6 +54,7 @@ class Visit:
     def __init__(self, browser: Browser, url: str) -> None:
         self.context = browser.new_context(ignore_https_errors=True)
         self.watch = Watch(self.context)
+        before_the_gpu_opens(self.context, KEEP_DEVICE)
         self.page = DemoPage(self.context.new_page(), url)
 
 
@@ -67,6 +80,14 @@ def page(visit: Visit) -> Iterator[DemoPage]:
     visit.page.load(GOOD)
     visit.page.transcribe(RECORDING)
     assert " ".join(visit.page.words()) == TEXT
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording that takes a while."""
+    path = tmp_path_factory.mktemp("recordings") / "long.wav"
+    path.write_bytes(joined(sorted((DATA / "asr-words").glob("*.wav")) * 4))
+    return path
 
 
 def _flip_a_byte(path: Path) -> None:
@@ -134,11 +155,9 @@ def test_loading_can_be_cancelled_half_way(visit: Visit, page: DemoPage) -> None
     page.load("asr-words-f32")
 
 
-def test_transcribing_can_be_cancelled_half_way(page: DemoPage, tmp_path: Path) -> None:
-    path = tmp_path / "long.wav"
-    path.write_bytes(joined(sorted((DATA / "asr-words").glob("*.wav")) * 4))
+def test_transcribing_can_be_cancelled_half_way(page: DemoPage, long: Path) -> None:
     page.load(GOOD)
-    page["audio-file"].set_input_files(path)
+    page["audio-file"].set_input_files(long)
     page["transcribe-cancel"].click()
     page.expect_error("cancelled")
     page.wait_until_idle()
@@ -162,8 +181,25 @@ def test_files_without_decodable_sound_are_refused(page: DemoPage, tmp_path: Pat
         page.expect_no_error()
 
 
-def test_a_microphone_that_is_not_there_is_told_as_such(visit: Visit, page: DemoPage) -> None:
-    visit.context.grant_permissions(["microphone"])
+def test_a_microphone_that_is_not_there_is_told_as_such(page: DemoPage) -> None:
+    page.page.evaluate(NO_MICROPHONE)  # the machine of the test may have one
     page["mic-record"].click()
     page.expect_error("mic-absent")
     page.wait_until_idle()
+
+
+def test_a_lost_gpu_leaves_the_text_so_far_and_the_next_action_loads_the_model_again(
+    page: DemoPage, long: Path
+) -> None:
+    page.load(GOOD)
+    page["audio-file"].set_input_files(long)
+    expect(page["transcript"]).to_have_attribute("data-state", "running")
+    expect(page["transcript"]).not_to_be_empty(timeout=PATIENCE_MS)
+    (worker,) = page.page.workers
+    worker.evaluate("device.destroy()")
+    page.expect_error("device-lost")
+    page.wait_until_idle()
+    expect(page["transcript"]).to_have_attribute("data-state", "partial")
+    expect(page["transcript"]).not_to_be_empty()
+    page.transcribe(RECORDING)
+    assert " ".join(page.words()) == TEXT

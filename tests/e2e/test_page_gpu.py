@@ -1,4 +1,4 @@
-"""Browsers and GPUs the page can't work with, or no longer: each is told by its code and with what to do."""
+"""Browsers and GPUs the page can't work with: each is told by its code and with what to do."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Route, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.conftest import DATA, LaunchChromium, StartServer
-from tests.e2e.demo_page import PATIENCE_MS, DemoPage
-from tests.e2e.recordings import joined
+from tests.conftest import LaunchChromium, StartServer
+from tests.e2e.before_gpu import before_the_gpu_opens
+from tests.e2e.demo_page import DemoPage
 from tests.server_process import ServerProcess
 
 MODEL = "asr-words-q4_0"
-RECORDING = DATA / "asr-words" / "kal.wav"
-TEXT = "seven eight nine ten stop the music"
 
 NO_WEBGPU = 'Object.defineProperty(navigator, "gpu", { value: undefined });'
 SMALL_GPU = """
@@ -25,30 +23,12 @@ Object.defineProperty(GPUDevice.prototype, "limits", {
   get() { return new Proxy(real.call(this), { get: (limits, key) => (small(key) ? 65536 : limits[key]) }); },
 });
 """
-# The worker's device gets a name it can be called by.
-KEEP_DEVICE = """
-const request = GPUAdapter.prototype.requestDevice;
-GPUAdapter.prototype.requestDevice = async function (...rest) {
-  globalThis.device = await request.apply(this, rest);
-  return globalThis.device;
-};
-"""
 
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     with browser.new_context(ignore_https_errors=True) as context:
         yield context
-
-
-def before_the_gpu_opens(context: BrowserContext, script: str) -> None:
-    """Run `script` in the worker before its GPU layer."""
-
-    def prefixed(route: Route) -> None:
-        response = route.fetch()
-        route.fulfill(response=response, body=script + response.text())
-
-    context.route("**/worker/gpu.js", prefixed)
 
 
 def expect_no_engine(context: BrowserContext, url: str, code: str) -> None:
@@ -93,23 +73,3 @@ def test_an_adapter_too_small_for_the_model_is_told_with_the_numbers(
     page["model-load"].click()
     page.expect_error("adapter-too-small")
     expect(page["error-message"]).to_contain_text(re.compile(r"\d+(\.\d+)? MB.*\d+(\.\d+)? MB"))
-
-
-def test_a_lost_gpu_leaves_the_text_so_far_and_the_next_action_loads_the_model_again(
-    context: BrowserContext, site: ServerProcess, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    before_the_gpu_opens(context, KEEP_DEVICE)
-    page = DemoPage(context.new_page(), site.url)
-    page.load(MODEL)
-    long = tmp_path_factory.mktemp("lost") / "long.wav"
-    long.write_bytes(joined(sorted((DATA / "asr-words").glob("*.wav")) * 4))
-    page["audio-file"].set_input_files(long)
-    expect(page["transcript"]).not_to_be_empty(timeout=PATIENCE_MS)
-    (worker,) = page.page.workers
-    worker.evaluate("device.destroy()")
-    page.expect_error("device-lost")
-    page.wait_until_idle()
-    expect(page["transcript"]).to_have_attribute("data-state", "partial")
-    expect(page["transcript"]).not_to_be_empty()
-    page.transcribe(RECORDING)
-    assert " ".join(page.words()) == TEXT
