@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from playwright.sync_api import Page, Worker
 
+from voxtab.errors import VoxtabError
+
 # Of the server's origin and under its CSP, but without an engine of its own.
 BARE_PAGE = "/app/icon.svg"
 PATIENCE_MS = 300_000
@@ -20,9 +22,12 @@ _SETUP = """async (patience) => {
     new Promise((_, fail) => setTimeout(fail, patience, new Error(`no end of ${what} in ${patience} ms`)))]);
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   window.vox = await inTime(Voxtab.create(), "Voxtab.create()");
+  const orRefusal = (promise) =>
+    promise.catch(({ code, message, hint }) => ({ refusal: [code ?? "none", message, hint ?? ""] }));
   window.tab = {
-    load: (model) => inTime(vox.load(model), "load"),
-    async transcribe(wav, options) {
+    load: (model) => orRefusal(inTime(vox.load(model), "load")),
+    transcribe: (wav, options) => orRefusal(tab.steps(wav, options)),
+    async steps(wav, options) {
       let steps = 0;
       const onDelta = () => { steps += 1; };
       const file = new File([bytes(wav)], "recording.wav");
@@ -44,7 +49,7 @@ _SETUP = """async (patience) => {
 
 
 class Tab:
-    """A page with voxtab.js started in it. Errors come as playwright's, with code and message in their text."""
+    """A page with voxtab.js started in it. What it throws is raised here as VoxtabError too."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
@@ -58,16 +63,12 @@ class Tab:
 
     def load(self, model: str) -> dict[str, Any]:
         """Load a model of the server's, by its id."""
-        loaded: dict[str, Any] = self.page.evaluate("(model) => tab.load(model)", model)
-        return loaded
+        return _or_raise(self.page.evaluate("(model) => tab.load(model)", model))
 
     def transcribe(self, wav: bytes, **options: object) -> dict[str, Any]:
         """The transcript of a WAV file, with voxtab.js's options; `steps` counts the onDelta calls."""
         arguments = [base64.b64encode(wav).decode(), options]
-        transcript: dict[str, Any] = self.page.evaluate(
-            "([wav, options]) => tab.transcribe(wav, options)", arguments
-        )
-        return transcript
+        return _or_raise(self.page.evaluate("([wav, options]) => tab.transcribe(wav, options)", arguments))
 
     def try_files(self, files: Mapping[str, bytes]) -> dict[str, tuple[str, float]]:
         """Load each as the user's own GGUF: its error's code ("loaded" without one), and milliseconds taken."""
@@ -79,6 +80,12 @@ class Tab:
         """Size of the WebAssembly heap, which never shrinks."""
         heap: int = self.page.evaluate("async () => (await vox.memory()).wasmHeapBytes")
         return heap
+
+
+def _or_raise(answer: dict[str, Any]) -> dict[str, Any]:
+    if "refusal" in answer:
+        raise VoxtabError(*answer["refusal"])
+    return answer
 
 
 def stages(transcript: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
