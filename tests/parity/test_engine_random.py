@@ -83,3 +83,18 @@ def test_random_checkpoints_decode_as_in_transformers(
     want = vars(Reference(checkpoint, q4_0=weights == "q4_0").transcribe(audio, delay_ms=delay_ms))
     comparison.assert_stages_agree(got, want, comparison.F32_BARS)
     comparison.assert_decodes_agree(got, want, comparison.F32_BARS["logits"])
+
+
+def test_a_long_recording_outgrows_the_first_caches_and_wraps_the_encoders(
+    native_gpu: NativeGpu, data: Path, tmp_path: Path
+) -> None:
+    """24 s: 1200 encoder positions in a window of 750, more decoder positions than its first cache holds."""
+    audio = np.concatenate([random_sound(seed) for seed in range(20)])[: 24 * 16000 + 5]
+    assert len(audio) > 24 * 16000
+    model = tmp_path / "model.gguf"
+    quantize_checkpoint(data / "asr-tiny", model, "f32")
+    got = traced(loaded(native_gpu, model), audio, AsrOptions(delay_ms=480, cache="f32"), (50_000,))
+    want = vars(Reference(data / "asr-tiny").transcribe(audio))
+    assert len(want["tokens_full"]) > 300
+    comparison.assert_stages_agree(got, want, comparison.F32_BARS)
+    comparison.assert_decodes_agree(got, want, comparison.F32_BARS["logits"])
