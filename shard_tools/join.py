@@ -6,9 +6,10 @@ from pathlib import Path
 from shard_tools.gguf_header import read_header
 from shard_tools.output_file import writing
 from shard_tools.progress import Progress, silent
-from shard_tools.shard_names import MANIFEST, find_shards, shard_names
-from shard_tools.verify import checked_chunks, read_manifest
+from shard_tools.shard_names import shard_names
+from shard_tools.verify import checked_chunks
 from voxtab.errors import VoxtabError
+from voxtab.formats.model_layout import MANIFEST, find_shards, read_manifest
 
 _HINT = "Get that shard again, then: voxtab-shards verify DIR"
 

@@ -1,19 +1,10 @@
 """Names of raw byte shards, in an order that `cat shard-*` keeps: shard-aa, shard-ab, ..., shard-zz."""
 
 from itertools import islice, product
-from pathlib import Path
 from string import ascii_lowercase
-from typing import Final
-
-MANIFEST: Final = "manifest.json"
 
 
 def shard_names(count: int) -> list[str]:
     """Two letters as long as they suffice (676 shards), else three for all."""
     letters = product(ascii_lowercase, repeat=2 if count <= 26**2 else 3)
     return ["shard-" + "".join(pair) for pair in islice(letters, count)]
-
-
-def find_shards(directory: Path) -> list[Path]:
-    """The shards of a folder in file order; files still being written do not count."""
-    return sorted(path for path in directory.glob("shard-*") if path.is_file() and path.suffix != ".part")

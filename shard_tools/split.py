@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 from shard_tools.gguf_header import read_header
 from shard_tools.output_file import FileSet, writing, writing_set
 from shard_tools.progress import Progress, silent
-from shard_tools.shard_names import MANIFEST, find_shards, shard_names
+from shard_tools.shard_names import shard_names
 from voxtab.errors import VoxtabError
 from voxtab.formats.gguf import Gguf
 from voxtab.formats.manifest import (
@@ -24,6 +24,7 @@ from voxtab.formats.manifest import (
     Shard,
     TokenizerInfo,
 )
+from voxtab.formats.model_layout import MANIFEST, find_shards
 
 _VOCABULARY_KEY: Final = "voxtral.tokenizer.vocab_token_bytes_b64"
 UNKNOWN_LICENCE: Final = "unknown"

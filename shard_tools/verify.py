@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shard_tools.progress import Progress, silent
-from shard_tools.shard_names import MANIFEST, find_shards
-from voxtab.errors import VoxtabError
-from voxtab.formats.manifest import MAX_TEXT_BYTES, Manifest, Shard, parse_manifest
+from voxtab.formats.manifest import Manifest, Shard
+from voxtab.formats.model_layout import find_shards, read_manifest
 
 
 @dataclass(frozen=True)
@@ -35,20 +34,6 @@ def verify_shards(directory: Path, progress: Progress = silent) -> list[Fault]:
             message = f"{path.name} is not in the manifest, but `cat shard-*` would include it."
             faults.append(Fault("shard-altered", message, path.name))
     return faults
-
-
-def read_manifest(directory: Path) -> Manifest:
-    """The checked manifest.json of a folder. Raises VoxtabError: model-missing, manifest-invalid."""
-    try:
-        with (directory / MANIFEST).open("rb") as file:
-            text = file.read(MAX_TEXT_BYTES + 1)
-    except OSError as error:
-        raise VoxtabError(
-            "model-missing",
-            f"{directory / MANIFEST} cannot be read: {error.strerror or error}.",
-            "Give a folder that voxtab-shards split has written.",
-        ) from error
-    return parse_manifest(text)
 
 
 def checked_chunks(

@@ -13,12 +13,13 @@ from typer.testing import CliRunner
 from shard_tools.cli import app
 from shard_tools.join import join_shards
 from shard_tools.quantize import quantize_checkpoint
-from shard_tools.shard_names import find_shards, shard_names
+from shard_tools.shard_names import shard_names
 from shard_tools.sizes import ModelSizes, StackSizes
 from shard_tools.split import split_gguf
 from shard_tools.synth import synth_gguf
 from voxtab.errors import VoxtabError
 from voxtab.formats.manifest import parse_manifest
+from voxtab.formats.model_layout import find_shards
 
 DATA = Path(__file__).parents[1] / "data"
 MIB = 1 << 20

@@ -1,19 +1,15 @@
 """Models on disk: one GGUF, a shard set with or without a manifest, or the parts of a gguf-split set."""
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from voxtab.errors import VoxtabError
-from voxtab.formats.gguf_split import split_file_names
-from voxtab.formats.manifest import Manifest, parse_manifest
+from voxtab.formats.model_layout import find_model
 from voxtab.gpu.base import Gpu
 from voxtab.models.source import ModelSource
 from voxtab.nn.upload import Piece
-
-_BARE_SHARD = re.compile(r"shard-[a-z]{2,4}")
 
 
 @dataclass(frozen=True)
@@ -104,59 +100,12 @@ class FileSource(ModelSource):
 
 
 def open_model(path: Path, progress: Callable[[int, int], None] | None = None) -> FileSource:
-    """The model at `path`: a .gguf, one part of a split, or a folder. Raises VoxtabError model-missing, shard-missing,
-    shard-altered or manifest-invalid."""
-    if path.is_dir():
-        return _open_folder(path, progress)
-    if not path.is_file():
-        raise VoxtabError(
-            "model-missing", f"There is no model at {path}.", "Give a .gguf file or a folder of shards."
-        )
-    names = split_file_names(path.name) or [path.name]
-    streams = [[_whole(path.parent / name)] for name in names]
-    return FileSource(streams, _tekken(path.parent), progress)
-
-
-def _open_folder(folder: Path, progress: Callable[[int, int], None] | None) -> FileSource:
-    manifest = folder / "manifest.json"
-    if manifest.is_file():
-        parts = _manifest_parts(folder, parse_manifest(manifest.read_bytes()))
-        return FileSource([parts], _tekken(folder), progress)
-    shards = sorted(p for p in folder.iterdir() if _BARE_SHARD.fullmatch(p.name))
-    if shards:
-        return FileSource([[_whole(shard) for shard in shards]], _tekken(folder), progress)
-    ggufs = sorted(folder.glob("*.gguf"))
-    splits = {tuple(split_file_names(p.name) or [p.name]) for p in ggufs}
-    if len(splits) == 1:
-        return open_model(ggufs[0], progress)
-    found = "several models" if splits else "no model"
-    raise VoxtabError(
-        "model-missing",
-        f"{folder} holds {found}.",
-        "Give one .gguf file, or a folder with manifest.json, shard-aa, ... or one .gguf.",
-    )
-
-
-def _manifest_parts(folder: Path, manifest: Manifest) -> list[_Part]:
-    parts = []
-    for shard in manifest.shards:
-        part = _whole(folder / shard.name)
-        if part.nbytes != shard.bytes:
-            raise VoxtabError(
-                "shard-altered",
-                f"{shard.name} has {part.nbytes} bytes; manifest.json says {shard.bytes}.",
-                f"Run: voxtab-shards verify {folder}",
-            )
-        parts.append(_Part(part.path, shard.bytes, manifest.chunk_bytes, shard.chunks))
-    return parts
-
-
-def _whole(path: Path) -> _Part:
-    if not path.is_file():
-        raise VoxtabError("shard-missing", f"{path} is not there.", "Fetch or split the model again.")
-    return _Part(path, path.stat().st_size, 1, None)
-
-
-def _tekken(folder: Path) -> bytes | None:
-    file = folder / "tekken.json"
-    return file.read_bytes() if file.is_file() else None
+    """The model at `path`; see voxtab.formats.model_layout, whose errors this raises too."""
+    layout = find_model(path)
+    streams = [[_Part(file, file.stat().st_size, 1, None) for file in stream] for stream in layout.streams]
+    if layout.manifest is not None:
+        chunk_bytes = layout.manifest.chunk_bytes
+        hashed = zip(layout.streams[0], layout.manifest.shards, strict=True)
+        streams = [[_Part(file, shard.bytes, chunk_bytes, shard.chunks) for file, shard in hashed]]
+    tekken = layout.folder / "tekken.json"
+    return FileSource(streams, tekken.read_bytes() if tekken.is_file() else None, progress)
