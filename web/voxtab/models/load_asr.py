@@ -3,7 +3,7 @@
 from voxtab.errors import VoxtabError
 from voxtab.formats.gguf import GgufTensor
 from voxtab.formats.gguf_split import MergedGguf
-from voxtab.formats.tekken import Tekken
+from voxtab.formats.tekken import GGUF_VOCAB_KEY, Tekken
 from voxtab.gpu.base import Buffer, Gpu
 from voxtab.models.asr import AsrModel, AudioEncoder, TextDecoder
 from voxtab.models.asr_config import AsrConfig, StackConfig
@@ -15,15 +15,21 @@ from voxtab.nn.upload import Upload
 from voxtab.nn.weights import Linear, Segment, Weight
 
 
-async def load_asr(gpu: Gpu, source: ModelSource, directory: MergedGguf) -> AsrModel:
-    """Raises VoxtabError: not-voxtral, unsupported-type, adapter-too-small, and what the source raises. On any
-    failure, cancellation included, nothing stays allocated."""
+async def load_asr(
+    gpu: Gpu, source: ModelSource, directory: MergedGguf, tekken_beside: bytes | None
+) -> tuple[AsrModel, Tekken]:
+    """The model on the GPU, and its tokenizer. All that the header tells is checked before weights are read.
+
+    Raises VoxtabError: not-voxtral, unsupported-type, tokenizer-invalid, adapter-too-small, and what the source
+    raises. On any failure, cancellation included, nothing stays allocated.
+    """
     config = AsrConfig.from_gguf(directory.metadata)
     upload = Upload(gpu)
     tables: list[Buffer] = []
     try:
         loader = _Loader(directory, upload)
         model = loader.model(gpu, config, tables)
+        tekken = _load_tekken(directory, tekken_beside, config)
         await gpu.ready()
         pieces = upload.ordered()
         for stream in range(len(source.stream_bytes)):
@@ -36,20 +42,28 @@ async def load_asr(gpu: Gpu, source: ModelSource, directory: MergedGguf) -> AsrM
         raise
     model.owned = [*upload.made, *tables]
     upload.finish()
-    return model
+    return model, tekken
 
 
-def load_tekken(directory: MergedGguf, beside: bytes | None) -> Tekken:
+def _load_tekken(directory: MergedGguf, beside: bytes | None, config: AsrConfig) -> Tekken:
     """The tokenizer from the GGUF's metadata, else from a tekken.json lying beside the file."""
-    if "voxtral.tokenizer.vocab_token_bytes_b64" in directory.metadata:
-        return Tekken.from_gguf(directory.metadata)
-    if beside is None:
+    if GGUF_VOCAB_KEY in directory.metadata:
+        tekken = Tekken.from_gguf(directory.metadata)
+    elif beside is not None:
+        tekken = Tekken.from_json(beside)
+    else:
         raise VoxtabError(
             "tokenizer-invalid",
             "This GGUF holds no tokenizer, and no tekken.json lies beside it.",
             "Put the model's tekken.json into the same folder, or make the file with voxtab-shards quantize.",
         )
-    return Tekken.from_json(beside)
+    if tekken.vocab_size < config.vocab_size:
+        raise VoxtabError(
+            "tokenizer-invalid",
+            f"The tokenizer has {tekken.vocab_size} entries; the model writes {config.vocab_size}.",
+            "Use the tekken.json of the same checkpoint as the model.",
+        )
+    return tekken
 
 
 class _Loader:

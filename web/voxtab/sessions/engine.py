@@ -6,8 +6,8 @@ from voxtab.errors import VoxtabError
 from voxtab.formats.tekken import Tekken
 from voxtab.gpu.base import Gpu
 from voxtab.models.asr import AsrModel
-from voxtab.models.asr_state import AsrOptions
-from voxtab.models.load_asr import load_asr, load_tekken
+from voxtab.models.asr_state import AsrOptions, AsrState
+from voxtab.models.load_asr import load_asr
 from voxtab.models.source import ModelSource, read_directory
 from voxtab.sessions.trace import Trace
 from voxtab.sessions.transcription import Transcription
@@ -26,16 +26,10 @@ class Engine:
         then nothing is loaded and nothing stays allocated."""
         self.unload()
         directory = await read_directory(source)
-        model = await load_asr(self.gpu, source, directory)
+        model, tekken = await load_asr(self.gpu, source, directory, tekken_beside)
         try:
-            tekken = load_tekken(directory, tekken_beside)
-            if tekken.vocab_size < model.config.vocab_size:
-                raise VoxtabError(
-                    "tokenizer-invalid",
-                    f"The tokenizer has {tekken.vocab_size} entries; the model writes {model.config.vocab_size}.",
-                    "Use the tekken.json of the same checkpoint as the model.",
-                )
-        except VoxtabError:
+            await self._warm_up(model)
+        except BaseException:
             model.free()
             raise
         self._model, self._tekken = model, tekken
@@ -47,6 +41,29 @@ class Engine:
             "tensor_bytes": sum(tensor.nbytes for _, tensor in directory.tensors.values()),
             "delay_ms": model.config.n_delay_tokens * 80,
         }
+
+    async def _warm_up(self, model: AsrModel) -> None:
+        """Run every kernel once on silence: drivers compile at the first use, and that belongs to loading."""
+        state = AsrState(self.gpu, model.config, AsrOptions(), trace=False)
+        tokens, rows = (
+            2,
+            9,
+        )  # enough for both widths of the matrix kernel; the last row alone takes the vector one
+        state.reserve(tokens * model.config.downsample_factor, rows + 1)
+        programs = [
+            model.record_encode(state, tokens),
+            model.record_decode(state, rows, head=True),
+            model.record_decode(state, 1, head=True),
+        ]
+        try:
+            await self.gpu.ready()
+            for program in programs:
+                self.gpu.run(program)
+            await self.gpu.drain()
+        finally:
+            for program in programs:
+                self.gpu.free_program(program)
+            state.free()
 
     def unload(self) -> None:
         if self._model is not None:
