@@ -13,12 +13,11 @@ import soundfile
 from shard_tools.quantize import quantize_checkpoint
 from tests.parity import comparison
 from tests.parity.engine import Floats, loaded, traced, transcribe
+from tests.parity.golden import EOS, SETS, WEIGHTS, Expected
 from voxtab.gpu.native import NativeGpu
 from voxtab.models.asr_state import AsrOptions
 from voxtab.sessions.engine import Engine
 
-SETS = ("asr-tiny", "asr-window")
-WEIGHTS = ("f32", "q4_0")
 FEEDS = {"offline": (), "80 ms": (1280,), "odd sizes": (1, 777, 4000, 13)}
 
 
@@ -30,14 +29,7 @@ class Golden:
         quantize_checkpoint(checkpoint, model, "f32" if weights == "f32" else "q4_0", scales="absmax")
         self.engine: Engine = loaded(gpu, model)
         self.audio: Floats = soundfile.read(checkpoint / "input.wav", dtype="float32")[0]
-        self._arrays = np.load(checkpoint / "expected.npz")
-        self._weights = weights
-
-    def expected(self, delay_ms: int = 480) -> dict[str, Any]:
-        """Whatever the golden file has for this delay; stages for 480 ms only."""
-        prefix = f"{self._weights}/" + (f"delay{delay_ms}/" if delay_ms != 480 else "")
-        found = {k.removeprefix(prefix): self._arrays[k] for k in self._arrays if k.startswith(prefix)}
-        return {"mel": self._arrays["mel"], **found}
+        self.expected = Expected(checkpoint, weights)
 
 
 @pytest.fixture(scope="module", params=[(s, w) for s in SETS for w in WEIGHTS], ids=lambda p: "-".join(p))
@@ -71,8 +63,7 @@ def test_tokens_equal_the_reference(
     golden: Golden, delay_ms: int, feeds: tuple[int, ...], cache: str
 ) -> None:
     session = transcribe(golden.engine, golden.audio, AsrOptions(delay_ms=delay_ms, cache=cache), feeds)
-    want = [int(token) for token in golden.expected(delay_ms)["tokens"]]
-    assert session.tokens == [token for token in want if token != 2]
+    assert session.tokens == golden.expected.transcript(delay_ms)
 
 
 def test_the_recordings_of_real_words_come_out_as_upstream_writes_them(
@@ -86,6 +77,6 @@ def test_the_recordings_of_real_words_come_out_as_upstream_writes_them(
             audio = soundfile.read(data / "asr-words" / case["file"], dtype="float32")[0]
             session = transcribe(engine, audio, AsrOptions(delay_ms=480))
             want = case[weights]
-            assert session.tokens == [token for token in want["tokens"] if token != 2], case["file"]
+            assert session.tokens == [token for token in want["tokens"] if token != EOS], case["file"]
             assert session.text == want["text"], case["file"]
             assert [word.text for word in session.words()] == want["text"].split(), case["file"]
