@@ -85,7 +85,7 @@ def test_a_temperature_samples_what_the_logits_say(engine: Engine, audio: Floats
         return transcribe(engine, audio, AsrOptions(temperature=temperature, seed=seed)).tokens
 
     greedy = transcribe(engine, audio, AsrOptions()).tokens
-    assert sampled(1e-4, 1) == greedy  # noise vanishes beside logits / temperature
+    assert sampled(1e-3, 1) == greedy  # noise vanishes beside logits / temperature
     assert sampled(1.0, 1) == sampled(1.0, 1)
     assert sampled(1.0, 1) != sampled(1.0, 2)
 

@@ -127,7 +127,7 @@ def test_other_types_decode_as_their_values_in_float32(
 def test_matrices_split_over_small_bindings_change_nothing(
     gpu: NativeGpu, model: Path, audio: Floats, tokens: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gpu, "info", dataclasses.replace(gpu.info, max_binding_bytes=8192))
+    monkeypatch.setattr("voxtab.nn.upload.MOST_SEGMENT_BYTES", 8192)
     assert transcribe(loaded(gpu, model), audio, AsrOptions()).tokens == tokens
 
 

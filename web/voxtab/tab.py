@@ -87,9 +87,13 @@ async def load(gpu: Any, source: Any, options_json: str) -> str:
     """Load a model; ok: {name, task, vocab_size, gpu_bytes, tensor_bytes, delay_ms}."""
 
     async def work() -> dict[str, Any]:
-        _tab.cancelled = False
         model = BrowserSource(source)
-        return await _tab.engine_on(gpu).load(model, await model.tekken())
+        engine = _tab.engine_on(gpu)
+        loaded = await engine.load(model, await model.tekken())
+        if _tab.cancelled:
+            engine.unload()
+        _tab.check_cancelled()
+        return loaded
 
     return await _answer(work())
 
@@ -108,7 +112,6 @@ async def transcribe(pcm: Any, options_json: str, on_delta: Callable[[str, float
 async def _transcribe(
     pcm: Any, options_json: str, on_delta: Callable[[str, float, float], None]
 ) -> dict[str, Any]:
-    _tab.cancelled = False
     if _tab.engine is None:
         raise VoxtabError("model-missing", "No model is loaded.", "Load a model first.")
     samples = int(pcm.length)
@@ -208,10 +211,13 @@ def unload() -> str:
 
 
 async def _answer(work: Awaitable[dict[str, Any]]) -> str:
+    """The answer of a call that can be cancelled, from before its first step until its last."""
     try:
         return json.dumps({"ok": await work})
     except Exception as error:
         return json.dumps({"error": _plain(error)})
+    finally:
+        _tab.cancelled = False
 
 
 def _answer_now(work: Callable[[], dict[str, Any]]) -> str:

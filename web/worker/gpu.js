@@ -243,14 +243,6 @@ export class Gpu {
     }
   }
 
-  /** Gives everything back. */
-  destroy() {
-    this.#device.destroy();
-    this.#buffers.clear();
-    this.#programs.clear();
-    this.#staging = [];
-  }
-
   /** Closes the error scope of what was just made; `ready` tells. @param {(error: GPUError) => Error} explain */
   #check(explain) {
     const met = this.#device.popErrorScope();

@@ -132,12 +132,15 @@ async def _transcribe(
 async def _run(
     session: Transcription, pcm: np.ndarray[Any, np.dtype[np.float32]], chunk_ms: int, tick: Any
 ) -> None:
-    size = chunk_ms * 16 or len(pcm)
+    size = chunk_ms * 16 or 30 * 16000
     for start in range(0, len(pcm), size):
         session.feed(pcm[start : start + size].data)
-        if start + size < len(pcm):
+        # As a live source would, or as fast as it is taken, without a long recording waiting inside the session.
+        while start + size < len(pcm) and (chunk_ms or session.backlog > size // 2):
             await session.step()
             tick()
+            if chunk_ms or session.done:
+                break
     session.close()
     while not session.done:
         await session.step()

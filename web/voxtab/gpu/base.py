@@ -5,7 +5,8 @@ browser one call crosses from Python to JavaScript per object, and one per repla
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from voxtab.errors import VoxtabError
@@ -32,7 +33,7 @@ class AdapterInfo:
 
 @dataclass
 class Counters:
-    """What has crossed to the GPU so far. `calls` counts Python's calls into the backend."""
+    """What has crossed to the GPU so far: runs of programs, copies back, and Python's calls into the backend."""
 
     submits: int = 0
     readbacks: int = 0
@@ -95,11 +96,11 @@ class Gpu(ABC):
     def buffer(self, size: int, label: str) -> Buffer:
         """A zeroed buffer of at least `size` bytes."""
         size = max(4, (size + 3) // 4 * 4)
-        if size > self.info.max_buffer_bytes:
+        most = min(self.info.max_buffer_bytes, self.info.max_binding_bytes)  # kernels see buffers whole
+        if size > most:
             raise VoxtabError(
                 "adapter-too-small",
-                f"{label} needs a buffer of {size / 1e6:.0f} MB; this adapter allows"
-                f" {self.info.max_buffer_bytes / 1e6:.0f} MB.",
+                f"{label} needs a buffer of {size / 1e6:.0f} MB; this adapter allows {most / 1e6:.0f} MB.",
                 "Use a smaller model or a smaller kv window.",
             )
         self.counters.calls += 1
@@ -112,6 +113,18 @@ class Gpu(ABC):
         if self.allocated.pop(buffer.id, None) is not None:
             self.counters.calls += 1
             self._destroy_buffer(buffer.id)
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Buffers made inside are freed again if it ends in an exception. Nothing else may make any meanwhile."""
+        before = set(self.allocated)
+        try:
+            yield
+        except BaseException:
+            shared = {buffer.id for buffer in self._uniforms.values()}
+            for handle in set(self.allocated) - before - shared:
+                self.free(Buffer(handle, self.allocated[handle]))
+            raise
 
     def write(self, buffer: Buffer, offset: int, data: "bytes | bytearray | memoryview") -> None:
         """Queue `data` for `buffer` at `offset`; it lands before whatever is run later."""
@@ -126,6 +139,12 @@ class Gpu(ABC):
             self.write(found, 0, values)
             self._uniforms[values] = found
         return found
+
+    def forget_uniforms(self) -> None:
+        """Free the shared constants; only when no program that was recorded with them will run again."""
+        for buffer in self._uniforms.values():
+            self.free(buffer)
+        self._uniforms.clear()
 
     def pipeline(self, key: str, source: str, constants: dict[str, int] | None = None) -> int:
         """The compute pipeline of kernel `key` (entry point `main`) with WGSL override constants; made once."""

@@ -57,7 +57,8 @@ class AsrModel:
         self.decoder = decoder
         # Buffers of weights and tables, for free().
         self.owned: list[Buffer] = []
-        self._encoder_scratch = Workspace(gpu, MAX_CHUNK_TOKENS * config.frames_per_token)
+        self._frame_scratch = Workspace(gpu, MAX_CHUNK_TOKENS * config.frames_per_token)
+        self._encoder_scratch = Workspace(gpu, MAX_CHUNK_TOKENS * config.downsample_factor)
         self._decoder_scratch = Workspace(gpu, MAX_CHUNK_TOKENS)
 
     def free(self) -> None:
@@ -65,6 +66,7 @@ class AsrModel:
         for buffer in self.owned:
             self.gpu.free(buffer)
         self.owned.clear()
+        self._frame_scratch.free()
         self._encoder_scratch.free()
         self._decoder_scratch.free()
 
@@ -89,7 +91,8 @@ class AsrModel:
         bins = config.num_mel_bins
 
         pcm = Tensor(state.pcm, WINDOW)
-        spectrum = record.linear(encoder.dft, pcm, scratch("spectrum", 2 * FREQUENCIES), frames, x_stride=HOP)
+        spectrum = self._frame_scratch("spectrum", 2 * FREQUENCIES)
+        record.linear(encoder.dft, pcm, spectrum, frames, x_stride=HOP)
         mel = Tensor(state.mel.buffer, bins, row=2)
         top, gain = config.global_log_mel_max, state.options.gain
         record.log_mel(spectrum, encoder.mel_filters, encoder.mel_spans, top, gain, mel, frames)

@@ -76,7 +76,8 @@ class AsrConfig:
             ada_dim=fields.whole("ada_rms_norm_t_cond_dim", 32, 1, 1 << 16),
             num_mel_bins=fields.whole("audio.num_mel_bins", 128, 1, 1024),
             global_log_mel_max=fields.real("audio.global_log_mel_max", 1.5, -100.0, 100.0),
-            downsample_factor=fields.whole("audio.downsample_factor", 4, 1, 64),
+            # A token of 80 ms is four positions; word times and delays rest on it.
+            downsample_factor=fields.whole("audio.downsample_factor", 4, 4, 4),
             n_delay_tokens=fields.whole("audio.n_delay_tokens", 6, 1, 1024),
             n_left_pad_tokens=fields.whole("audio.n_left_pad_tokens", 32, 1, 1024),
             bos=fields.whole("token.bos", 1, 0, vocab_size - 1),

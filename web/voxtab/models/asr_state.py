@@ -41,7 +41,7 @@ class AsrOptions:
     def __post_init__(self) -> None:
         checks = (
             ("delay_ms", self.delay_ms, self.delay_ms is None or self.delay_ms in DELAYS_MS),
-            ("temperature", self.temperature, 0.0 <= self.temperature <= 100.0),
+            ("temperature", self.temperature, self.temperature == 0.0 or 1e-3 <= self.temperature <= 100.0),
             ("max_tokens", self.max_tokens, self.max_tokens is None or self.max_tokens >= 1),
             ("kv_window", self.kv_window, self.kv_window is None or self.kv_window >= 1),
             (
@@ -62,7 +62,7 @@ DELAYS_MS = (*range(80, 1201, 80), 2400)
 
 _HINTS = {
     "delay_ms": "Use a multiple of 80 from 80 to 1200, or 2400; 480 is recommended.",
-    "temperature": "Use 0 for the most likely text, up to 100 otherwise.",
+    "temperature": "Use 0 for the most likely text, else 0.001 to 100.",
     "max_tokens": "Use a whole number above 0, or leave it out.",
     "kv_window": "Use a whole number above 0, or leave it out.",
     "left_pad_tokens": "Use 1 to 512; 32 is what the model was trained with.",

@@ -11,7 +11,7 @@ from voxtab.models.log_mel import FREQUENCIES, WINDOW, mel_filters, mel_spans, w
 from voxtab.models.source import ModelSource
 from voxtab.models.tensor_names import ADAPTER, ENCODER, TOKEN_EMBEDDING, short_name
 from voxtab.nn.block import TransformerBlock
-from voxtab.nn.upload import Upload
+from voxtab.nn.upload import PLAIN_TYPES, Upload
 from voxtab.nn.weights import Linear, Segment, Weight
 
 
@@ -146,8 +146,8 @@ class _Loader:
         if found is None:
             raise _refuse(f"the tensor {short_name(name)} ({name}) is missing")
         # GGUF writers drop outer dimensions of 1, and some keep biases as [1, n].
-        actual = found[1].shape
-        if _squeezed(actual) != _squeezed(shape):
+        actual, plain = found[1].shape, found[1].type in PLAIN_TYPES
+        if actual != shape and not (plain and _squeezed(actual) == _squeezed(shape)):
             raise _refuse(f"{found[1].name} has shape {list(actual)}, not {list(shape)}")
         file, tensor = found
         return file, GgufTensor(tensor.name, tensor.type, shape, tensor.offset, tensor.nbytes)

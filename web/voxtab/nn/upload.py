@@ -13,9 +13,14 @@ from voxtab.nn.recorder import Recorder, Workspace
 from voxtab.nn.weights import BLOCK_BYTES, BLOCK_ELEMENTS, Segment, Weight
 
 PIECE_BYTES = 8 << 20
+# More than any adapter allows; tests lower it to have small matrices split.
+MOST_SEGMENT_BYTES = 1 << 40
+# Rows of the smallest tile: a segment's grid must not have more workgroups than the adapter allows.
+_LEAST_TILE_ROWS = 8
 
 _BLOCK_KINDS = {GgmlType.Q4_0: "q4_0", GgmlType.Q8_0: "q8_0"}
 _HALF_KINDS = {GgmlType.F16: "f16", GgmlType.BF16: "bf16"}
+PLAIN_TYPES = (GgmlType.F32, GgmlType.F16, GgmlType.BF16)
 _ELEMENT_BYTES = {GgmlType.F32: 4, GgmlType.F16: 2, GgmlType.BF16: 2}
 
 
@@ -77,8 +82,10 @@ class Upload:
         kind = self._kind(tensor, cols)
         blocks = cols // BLOCK_ELEMENTS[kind]
         row_bytes = blocks * BLOCK_BYTES[kind]
-        limit = min(self.gpu.info.max_binding_bytes, self.gpu.info.max_buffer_bytes)
-        per_segment = max(1, limit // row_bytes // 64) * 64
+        info = self.gpu.info
+        limit = min(info.max_binding_bytes, info.max_buffer_bytes, MOST_SEGMENT_BYTES)
+        most_rows = min(limit // row_bytes, info.max_workgroups * _LEAST_TILE_ROWS)
+        per_segment = max(1, most_rows // 64) * 64
         segments = []
         for begin in range(0, rows, per_segment):
             count = min(per_segment, rows - begin)

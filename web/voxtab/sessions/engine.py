@@ -4,7 +4,7 @@ from typing import Any
 
 from voxtab.errors import VoxtabError
 from voxtab.formats.tekken import Tekken
-from voxtab.gpu.base import Gpu
+from voxtab.gpu.base import Gpu, Program
 from voxtab.models.asr import AsrModel
 from voxtab.models.asr_state import AsrOptions, AsrState
 from voxtab.models.load_asr import load_asr
@@ -44,18 +44,16 @@ class Engine:
 
     async def _warm_up(self, model: AsrModel) -> None:
         """Run every kernel once on silence: drivers compile at the first use, and that belongs to loading."""
-        state = AsrState(self.gpu, model.config, AsrOptions(), trace=False)
-        tokens, rows = (
-            2,
-            9,
-        )  # enough for both widths of the matrix kernel; the last row alone takes the vector one
-        state.reserve(tokens * model.config.downsample_factor, rows + 1)
-        programs = [
-            model.record_encode(state, tokens),
-            model.record_decode(state, rows, head=True),
-            model.record_decode(state, 1, head=True),
-        ]
+        live, offline, prompt = 1, 5, 9  # tokens and rows that between them take every tile
+        programs: list[Program] = []
+        with self.gpu.all_or_nothing():
+            state = AsrState(self.gpu, model.config, AsrOptions(), trace=False)
         try:
+            with self.gpu.all_or_nothing():
+                state.reserve((live + offline) * model.config.downsample_factor, prompt + 1)
+                programs.append(model.record_time_conditioning(state))
+                programs += [model.record_encode(state, tokens) for tokens in (live, offline)]
+                programs += [model.record_decode(state, rows, head=True) for rows in (prompt, 1)]
             await self.gpu.ready()
             for program in programs:
                 self.gpu.run(program)
@@ -68,6 +66,7 @@ class Engine:
     def unload(self) -> None:
         if self._model is not None:
             self._model.free()
+            self.gpu.forget_uniforms()
         self._model = self._tekken = None
 
     def transcription(self, options: AsrOptions, trace: Trace | None = None) -> Transcription:

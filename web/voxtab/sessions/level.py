@@ -1,5 +1,6 @@
 """Peak normalisation: quiet speech brought to the level that models were trained on. Off unless asked for."""
 
+import math
 from collections.abc import Iterable
 
 PEAK = 0.95
@@ -16,4 +17,4 @@ def peak_gain(pieces: "Iterable[memoryview[float]]") -> float:
     for piece in pieces:
         if len(piece):
             highest = max(highest, max(piece), -min(piece))
-    return PEAK / highest if highest > _SILENT else 1.0
+    return PEAK / highest if _SILENT < highest < math.inf else 1.0

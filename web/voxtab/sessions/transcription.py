@@ -10,6 +10,7 @@ delay + 11 tokens. The prompt covers the first 1 + 32 + delay positions; its las
 takes its audio embedding and the token before.
 """
 
+import math
 import time
 from array import array
 from collections import deque
@@ -31,6 +32,7 @@ _RIGHT_PAD_TOKENS = 11
 _LOOK_BACK = WINDOW // 2
 _LOOK_AHEAD = WINDOW // 2 - HOP
 _PROGRAMS_KEPT = 8
+_LOUDEST = 1e4  # float recordings may exceed 1; their squares must stay finite in float32
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ class Transcription:
         self._gpu = model.gpu
         self._tekken = tekken
         self._trace = trace
-        self._state = AsrState(model.gpu, model.config, self.options, trace is not None)
+        with model.gpu.all_or_nothing():
+            self._state = AsrState(model.gpu, model.config, self.options, trace is not None)
+            self._condition_on_delay()
         self._programs: dict[tuple[str, int], Program] = {}
         self._samples_per_token = model.config.samples_per_token
         # Samples from _LOOK_BACK before the next token to encode on; the silence before the sound comes first.
@@ -78,7 +82,6 @@ class Transcription:
         self._seconds = {"encode": 0.0, "prompt": 0.0, "decode": 0.0}
         self.tokens: list[int] = []
         """Ids generated so far, special ones included, the end-of-sequence token dropped."""
-        self._condition_on_delay()
 
     def _condition_on_delay(self) -> None:
         time_data = time_embedding(self.model.config.decoder.dim, self._state.n_delay_tokens)
@@ -115,14 +118,29 @@ class Transcription:
         return words(self._tekken, self.tokens, self.audio_s)
 
     def feed(self, pcm: "array[float] | memoryview") -> None:
-        """Append mono samples at 16 kHz in [-1, 1], as float32."""
+        """Append mono samples at 16 kHz in [-1, 1], as float32. Dropped once the transcript has ended.
+
+        Raises VoxtabError audio-undecodable for what is no sound: one endless sample would spoil all that follows.
+        """
+        if self._ended:
+            return
+        samples = memoryview(pcm)
+        if samples.format != "f":
+            raise TypeError(f"samples are float32, not {samples.format!r}")
+        if len(samples) and not (
+            math.isfinite(sum(samples)) and max(max(samples), -min(samples)) <= _LOUDEST
+        ):
+            raise VoxtabError(
+                "audio-undecodable",
+                "The sound holds values that are no numbers, or far outside -1 to 1.",
+                "Make the recording again, or export it as 16-bit WAV.",
+            )
         if self._total is not None:
             raise VoxtabError(
                 "audio-undecodable", "Sound came after the end of the stream.", "Start a new one."
             )
-        view = memoryview(pcm).cast("B")
-        self._pcm.frombytes(view)
-        self._fed += view.nbytes // 4
+        self._pcm.frombytes(samples.cast("B"))
+        self._fed += len(samples)
 
     def close(self) -> None:
         """No more sound. Silence is appended so that the last words come out."""
@@ -134,10 +152,11 @@ class Transcription:
         self._total = self._encoded + (len(self._pcm) - _LOOK_BACK - _LOOK_AHEAD) // self._samples_per_token
 
     async def step(self, budget: int = MAX_CHUNK_TOKENS) -> str:
-        """Submit up to `budget` tokens of work, take in what has come back, return the new text.
+        """Submit at most `budget` tokens of sound to encode and as many to decode (the prompt goes whole), take in what
+        has come back, return the new text.
 
         Does not wait for the GPU while less than a few submits are under way; returns "" at once when there is
-        nothing to do. Raises VoxtabError device-lost.
+        nothing to do. Raises VoxtabError device-lost or adapter-too-small.
         """
         if self._ended:
             return ""
