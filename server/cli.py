@@ -82,7 +82,8 @@ def _certificate(host: str, cert: Path | None, key: Path | None) -> Certificate:
         return load_certificate(cert, key)
     # Only a server that others can reach needs a new certificate when the machine moves to another network.
     network = [*host_names(), *lan_addresses()]
-    needed = [*LOOPBACK, *([] if is_loopback(host) else network)]
+    # `host` among them, for 127.0.0.2 and the like are loopback too.
+    needed = [*LOOPBACK, *([host] if is_loopback(host) else network)]
     return ensure_certificate(WEB.parent / "certs", needed, network)
 
 

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from server.digests import Digests
 from server.files import OpenFile, answer
+from server.ranges import asks_too_much
 from server.registry import Catalogue, Model, scan
 from server.security import error_response
 
@@ -41,14 +42,11 @@ class Models:
         model = self.catalogue.find(model_id) or (await to_thread.run_sync(self.refresh)).find(model_id)
         if model is None:
             return error_response(404, "model-missing", "There is no such model here.", "Reload the page.")
+        if request.method == "GET" and asks_too_much(request.headers.get("range", "")):
+            return await to_thread.run_sync(_refuse, model, name)
         content = await to_thread.run_sync(self._open, model, name)
         if content is None:
-            return error_response(
-                404,
-                "shard-missing",
-                "This file of the model is not on the server.",
-                "Split or fetch the model again, then check it with: voxtab-shards verify DIR",
-            )
+            return _missing()
         # The tab keeps verified weights in storage of its own; a copy in the HTTP cache would be a burden.
         small = name.endswith(".json")
         headers = {
@@ -70,3 +68,25 @@ class Models:
         except BaseException:
             file.close()
             raise
+
+
+def _refuse(model: Model, name: str) -> Response:
+    """416 without opening the file: its tag would need a hash of gigabytes."""
+    known = model.find(name)
+    try:
+        size = known.path.stat().st_size if known else None
+    except OSError:
+        size = None
+    if size is None:
+        return _missing()
+    headers = {"cache-control": "no-store", "content-range": f"bytes */{size}"}
+    return Response(None, 416, {**headers, "content-length": "0"})
+
+
+def _missing() -> Response:
+    return error_response(
+        404,
+        "shard-missing",
+        "This file of the model is not on the server.",
+        "Split or fetch the model again, then check it with: voxtab-shards verify DIR",
+    )

@@ -2,7 +2,7 @@
 
 One range at most. A worker that streams weights never needs two, and a header naming thousands of small
 ones is a way to make a server work (or to send a 512 MiB shard many times over), so such headers are refused
-before anything is parsed or opened.
+before anything is opened.
 """
 
 import re
@@ -27,6 +27,14 @@ class ByteRange:
         return f"bytes {self.start}-{self.stop - 1}/{size}"
 
 
+def asks_too_much(header: str) -> bool:
+    """Whether a Range header is refused whatever the file: several ranges, or too long to be honest."""
+    if len(header) > MAX_RANGE_HEADER:
+        return True
+    unit, _, specifiers = header.partition("=")
+    return _is_bytes(unit) and len(_elements(specifiers)) > 1
+
+
 def parse_range(header: str, size: int) -> ByteRange | None:
     """The range of a file of `size` bytes that a Range header names; None where the header is to be ignored.
 
@@ -34,15 +42,12 @@ def parse_range(header: str, size: int) -> ByteRange | None:
     UnsatisfiableRangeError for a range that begins past the end, for `bytes=-0`, for several ranges, and
     for headers too long to be honest.
     """
-    if len(header) > MAX_RANGE_HEADER:
+    if asks_too_much(header):
         raise UnsatisfiableRangeError
-    unit, equals, specifiers = header.partition("=")
-    if not equals or unit.strip().lower() != "bytes":
+    unit, _, specifiers = header.partition("=")
+    if not _is_bytes(unit):
         return None
-    # Empty list elements are legal ("bytes=0-5,"), so what counts is what remains.
-    wanted = [part.strip(" \t") for part in specifiers.split(",") if part.strip(" \t")]
-    if len(wanted) > 1:
-        raise UnsatisfiableRangeError
+    wanted = _elements(specifiers)
     found = _SPEC.fullmatch(wanted[0]) if wanted else None
     if found is None or found[0] == "-":
         return None
@@ -56,6 +61,15 @@ def parse_range(header: str, size: int) -> ByteRange | None:
     if start >= size:
         raise UnsatisfiableRangeError
     return ByteRange(start, stop)
+
+
+def _is_bytes(unit: str) -> bool:
+    return unit.strip().lower() == "bytes"
+
+
+def _elements(specifiers: str) -> list[str]:
+    # Empty list elements are legal ("bytes=0-5,"), so what counts is what remains.
+    return [part.strip(" \t") for part in specifiers.split(",") if part.strip(" \t")]
 
 
 def range_applies(if_range: str | None, etag: str) -> bool:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from server.addresses import WILDCARDS, is_loopback, lan_addresses
+from server.addresses import LOOPBACK, WILDCARDS, lan_addresses
 from server.certificate import Certificate
 from voxtab.errors import VoxtabError
 
@@ -113,7 +113,8 @@ def addresses_of(listener: socket.socket, *, secure: bool) -> list[str]:
         others = [address for address in lan_addresses() if v6 or ":" not in address]
         hosts = ["localhost", *others]
     else:
-        hosts = ["localhost" if is_loopback(host) else host]
+        # 127.0.0.2 is this machine as well, but localhost does not lead there.
+        hosts = ["localhost" if host in LOOPBACK else host]
     scheme = "https" if secure else "http"
     return [f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/" for host in hosts]
 

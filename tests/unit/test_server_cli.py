@@ -200,6 +200,9 @@ def test_addresses_are_written_as_browsers_want_them() -> None:
         with listen(host, 0) as listener:
             port = listener.getsockname()[1]
             assert addresses_of(listener, secure=True) == [f"https://{pattern}:{port}/"]
+    with listen("127.0.0.2", 0) as listener:  # loopback, but not where localhost leads
+        port = listener.getsockname()[1]
+        assert addresses_of(listener, secure=True) == [f"https://127.0.0.2:{port}/"]
     with listen("::", 0) as listener:
         port = listener.getsockname()[1]
         urls = addresses_of(listener, secure=False)

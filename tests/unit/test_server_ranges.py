@@ -1,7 +1,9 @@
 """Byte ranges and conditional requests, as RFC 9110 has them."""
 
+import hashlib
 import random
 from collections.abc import Iterator
+from io import BufferedReader
 
 import pytest
 from hypothesis import given
@@ -151,6 +153,34 @@ def test_an_unsatisfiable_range_is_416_with_the_size(site: Site, header: str) ->
 def test_a_header_of_thousands_of_ranges_gets_no_body_at_all(site: Site) -> None:
     reply = site.ask(PATH, range="bytes=" + ",".join(f"{i}-" for i in range(2000)))
     assert (reply.status, reply.body) == (416, b"")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["bytes=0-0,2-2", "bytes=" + ",".join(["0-0"] * 2000), "bytes=0-" + "9" * 100, "pages=" + "1" * 100],
+)
+def test_a_header_that_asks_too_much_is_refused_without_hashing_the_file(
+    site: Site, monkeypatch: pytest.MonkeyPatch, header: str
+) -> None:
+    content = header.encode()  # a file of its own, not hashed before
+    name = f"fresh{sha256(content)[:8]}.gguf"
+    write(site.models / name, content)
+    site.ask("/api/models")
+    hashed: list[str] = []
+    digest = hashlib.file_digest
+
+    def watched(file: BufferedReader, kind: str) -> object:
+        hashed.append(file.name)
+        return digest(file, kind)
+
+    monkeypatch.setattr(hashlib, "file_digest", watched)
+    reply = site.ask(f"/models/{name}/{name}", range=header)
+    assert (reply.status, reply.body) == (416, b"")
+    assert reply.headers["content-range"] == f"bytes */{len(content)}"
+    assert hashed == []
+    assert site.ask(f"/models/{name}/{name}", range="bytes=0-0").status == 206
+    assert hashed == [str(site.models / name)]
+    assert site.ask(f"/models/{name}/other", range=header).status == 404
 
 
 def test_an_empty_file_has_no_range_but_can_be_had(site: Site) -> None:
