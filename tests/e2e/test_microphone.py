@@ -28,6 +28,23 @@ NOTE_LOUDEST = """meter => {
   const note = () => { window.loudest = Math.max(window.loudest, meter.value); };
   new MutationObserver(note).observe(meter, { attributes: true });
 }"""
+# A permission that is asked for until the test grants it, with a microphone made of silence.
+PENDING = """() => {
+  const { mediaDevices } = navigator;
+  mediaDevices.getUserMedia = () => new Promise((allow) => {
+    delete mediaDevices.getUserMedia;
+    window.allow = () => {
+      window.late = new AudioContext().createMediaStreamDestination().stream;
+      allow(late);
+    };
+  });
+}"""
+ALLOWED_TOO_LATE = """async () => {
+  allow();
+  const [track] = late.getTracks();
+  for (let i = 0; i < 200 && track.readyState !== "ended"; i++) await new Promise((go) => setTimeout(go, 50));
+  return track.readyState;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +75,23 @@ def test_a_microphone_that_is_refused_is_told_as_such(context: BrowserContext, p
     page["mic-record"].click()
     page.expect_error("mic-refused")
     page.wait_until_idle()
+    expect(page["status"]).to_have_text("Nothing was recorded.")
+    expect(page["mic-record"]).to_be_visible()
+
+
+def test_while_permission_is_pending_the_page_says_so_and_stop_gives_up(page: DemoPage) -> None:
+    page.page.evaluate(PENDING)
+    page["mic-record"].click()
+    expect(page["status"]).to_have_text("Waiting for the microphone…")
+    expect(page["mic-live"]).to_be_hidden()
+    page["mic-stop"].click()
+    page.expect_error("cancelled")
+    page.wait_until_idle()
+    expect(page["status"]).to_have_text("Cancelled.")
+    expect(page["mic-record"]).to_be_enabled()
+    assert page.page.evaluate(ALLOWED_TOO_LATE) == "ended"
+    expect(page["mic-live"]).to_be_hidden()
+    expect(page["status"]).to_have_text("Cancelled.")
 
 
 def test_a_recording_heard_by_the_microphone_gives_its_words_all_but_one_at_most(
@@ -67,6 +101,7 @@ def test_a_recording_heard_by_the_microphone_gives_its_words_all_but_one_at_most
     page.load(MODEL)
     page["mic-level"].evaluate(NOTE_LOUDEST)
     page["mic-record"].click()
+    expect(page["status"]).to_have_text("Recording…")
     seconds = (wav.stat().st_size - 44) / 2 / RATE
     enough = "|".join(f"0:{second:02d}" for second in range(int(seconds) + 1, 60))
     expect(page["mic-elapsed"]).to_have_text(re.compile(enough), timeout=55_000)

@@ -186,6 +186,7 @@ def test_a_microphone_that_is_not_there_is_told_as_such(page: DemoPage) -> None:
     page["mic-record"].click()
     page.expect_error("mic-absent")
     page.wait_until_idle()
+    expect(page["status"]).to_have_text("Nothing was recorded.")
 
 
 def test_a_lost_gpu_leaves_the_text_so_far_and_the_next_action_loads_the_model_again(

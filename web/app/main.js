@@ -24,6 +24,7 @@ const model = new ModelPanel({
 const transcript = new TranscriptView({ onCancel: cancel });
 const mic = new MicPanel({
   onStart: () => startRecording(),
+  onOpened: () => transcript.setStatus("Recording…"),
   onRecorded: (pcm) => {
     setBusy(false);
     const time = new Date().toLocaleString("sv").replaceAll(":", "-");
@@ -31,6 +32,7 @@ const mic = new MicPanel({
   },
   onError: (error) => {
     setBusy(false);
+    transcript.setStatus(error.code === "cancelled" ? "Cancelled." : "Nothing was recorded.");
     banner.show(error);
   },
 });
@@ -72,9 +74,14 @@ async function startEngine() {
     setEngineState("failed", "GPU lost");
     if (!current) banner.show(/** @type {CustomEvent<VoxtabError>} */ (event).detail);
   });
-  showAdapter(vox);
-  element("version", HTMLElement).textContent = vox.version;
-  await refreshCache(vox);
+  try {
+    showAdapter(vox);
+    element("version", HTMLElement).textContent = vox.version;
+    await refreshCache(vox);
+  } catch (error) {
+    vox.close(); // the next try starts a worker of its own
+    throw error;
+  }
   return vox;
 }
 
@@ -131,19 +138,22 @@ async function load(signal) {
     throw new VoxtabError("model-missing", "No model is chosen.", "Choose one, or open model files.");
   loaded = null;
   model.startLoading();
+  /** @type {Voxtab | null} */
+  let vox = null;
   try {
-    const vox = await unlessAborted(openEngine(), signal);
+    vox = await unlessAborted(openEngine(), signal);
     model.setAsked();
     const result = await vox.load(chosen, { signal, onProgress: (progress) => model.setProgress(progress) });
     loaded = chosen;
     model.setLoaded(result);
     showAdapter(vox);
     showGpuMemory(result.gpu_bytes);
-    await refreshCache(vox);
   } catch (thrown) {
     model.setUnloaded("No model is loaded.");
     showGpuMemory(0);
     throw thrown;
+  } finally {
+    if (vox) await refreshCache(vox); // a load that failed may have left or deleted something too
   }
 }
 
@@ -194,7 +204,7 @@ function startRecording() {
   if (busy) return false;
   banner.clear();
   setBusy(true);
-  transcript.setStatus("Recording…");
+  transcript.setStatus("Waiting for the microphone…");
   return true;
 }
 
@@ -207,9 +217,9 @@ async function clearCache() {
   }
 }
 
-/** @param {Voxtab} vox */
+/** Never fails: what is kept is only told. @param {Voxtab} vox */
 async function refreshCache(vox) {
-  model.setCached(await vox.cached());
+  model.setCached(await vox.cached().catch(() => []));
 }
 
 /** @param {number} bytes */

@@ -1,7 +1,7 @@
 // The microphone's controls: which one, record, level and time, stop.
 
 import { element } from "./dom.js";
-import { asVoxtabError } from "./errors.js";
+import { asVoxtabError, cancelled } from "./errors.js";
 import { formatClock } from "./format.js";
 import { listMicrophones, Recorder } from "./recorder.js";
 
@@ -18,17 +18,20 @@ export class MicPanel {
   #actions;
   /** @type {Recorder | null} */
   #recorder = null;
+  /** Stands for the recording that is wanted, from the click on. @type {object | null} */
+  #wanted = null;
 
   /**
    * @param {object} actions
    * @param {() => boolean} actions.onStart asked before the microphone opens; false keeps it closed
+   * @param {() => void} actions.onOpened the microphone is open, the recording runs
    * @param {(pcm: Float32Array) => void} actions.onRecorded 16 kHz mono
    * @param {(error: import("./errors.js").VoxtabError) => void} actions.onError
    */
   constructor(actions) {
     this.#actions = actions;
     this.#record.addEventListener("click", () => this.#start());
-    this.#stop.addEventListener("click", () => this.#finish());
+    this.#stop.addEventListener("click", () => (this.#recorder ? this.#finish() : this.#giveUp(cancelled())));
     navigator.mediaDevices?.addEventListener("devicechange", () => this.#listDevices());
     this.#listDevices();
   }
@@ -41,26 +44,45 @@ export class MicPanel {
 
   async #start() {
     if (!this.#actions.onStart()) return;
+    const wanted = {};
+    this.#wanted = wanted;
+    this.#toggle(true); // permission may be long in coming: until then Stop gives up
+    this.#stop.focus();
+    let recorder = null;
     try {
-      this.#recorder = await Recorder.start({
+      recorder = await Recorder.start({
         deviceId: this.#device.value,
-        onBlock: (peak, seconds) => this.#show(peak, seconds),
-        onEnded: () => this.#finish(),
+        onBlock: (peak, seconds) => this.#wanted === wanted && this.#show(peak, seconds),
+        onEnded: () => this.#wanted === wanted && this.#finish(),
       });
     } catch (thrown) {
-      this.#actions.onError(asVoxtabError(thrown));
+      if (this.#wanted === wanted) this.#giveUp(asVoxtabError(thrown));
       return;
     }
+    if (this.#wanted !== wanted) {
+      recorder.stop().catch(() => {}); // allowed too late; nobody waits for its sound
+      return;
+    }
+    this.#recorder = recorder;
     this.#show(0, 0);
-    this.#toggle(true);
-    this.#stop.focus();
+    this.#live.hidden = false;
+    this.#actions.onOpened();
     this.#listDevices(); // now with names
+  }
+
+  /** Ends what was not yet a recording. @param {import("./errors.js").VoxtabError} why */
+  #giveUp(why) {
+    this.#wanted = null;
+    this.#actions.onError(why);
+    this.#toggle(false);
+    this.#record.focus();
   }
 
   async #finish() {
     const recorder = this.#recorder;
     if (!recorder) return;
     this.#recorder = null;
+    this.#wanted = null;
     try {
       const pcm = await recorder.stop();
       this.#actions.onRecorded(pcm);
@@ -75,7 +97,7 @@ export class MicPanel {
   #toggle(recording) {
     this.#record.hidden = recording;
     this.#stop.hidden = !recording;
-    this.#live.hidden = !recording;
+    this.#live.hidden = true; // until the microphone is open
   }
 
   /** @param {number} peak @param {number} seconds */

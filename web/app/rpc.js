@@ -55,7 +55,13 @@ export class Rpc {
     signal?.addEventListener("abort", cancel, { once: true });
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject, onEvent });
-      this.#worker.postMessage({ id, method, params }, transfer);
+      try {
+        this.#worker.postMessage({ id, method, params }, transfer);
+      } catch (cause) {
+        this.#pending.delete(id);
+        const message = "An argument is of a kind that cannot be sent to a worker.";
+        reject(new VoxtabError("option-invalid", message, "Pass plain values, as documented.", cause));
+      }
     }).finally(() => signal?.removeEventListener("abort", cancel));
   }
 

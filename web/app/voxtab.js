@@ -125,7 +125,12 @@ export class Voxtab extends EventTarget {
    * @returns {Promise<Voxtab>}
    * @throws {VoxtabError} no-secure-context, no-webgpu, no-adapter or internal
    */
-  static async create({ workerUrl = new URL("../worker/worker.js", import.meta.url), onBoot } = {}) {
+  static create(options) {
+    return orVoxtabError(() => Voxtab.#start(options ?? {}));
+  }
+
+  /** @param {{workerUrl?: string | URL, onBoot?: (progress: BootProgress) => void}} options */
+  static async #start({ workerUrl = new URL("../worker/worker.js", import.meta.url), onBoot }) {
     if (!globalThis.isSecureContext) {
       throw new VoxtabError(
         "no-secure-context",
@@ -167,7 +172,8 @@ export class Voxtab extends EventTarget {
     let response = null;
     try {
       response = await fetch(new URL("../api/models", import.meta.url), { cache: "no-cache" });
-      if (response.ok) return { problems: [], ...(await response.json()) };
+      const found = response.ok ? await response.json() : null;
+      if (Array.isArray(found?.models)) return { problems: [], ...found };
     } catch {
       // told below
     }
@@ -178,7 +184,7 @@ export class Voxtab extends EventTarget {
     );
   }
 
-  /** @returns {Promise<Model[]>} what this server offers */
+  /** @returns {Promise<Model[]>} what this server offers @throws {VoxtabError} model-unreachable */
   async models() {
     return (await Voxtab.catalogue()).models;
   }
@@ -190,7 +196,13 @@ export class Voxtab extends EventTarget {
    * @returns {Promise<Loaded>}
    * @throws {VoxtabError}
    */
-  async load(model, { onProgress, signal } = {}) {
+  load(model, options) {
+    return orVoxtabError(() => this.#load(model, options ?? {}));
+  }
+
+  /** @param {Model | string | File | File[]} model @param {LoadOptions} options @returns {Promise<Loaded>} */
+  async #load(model, { onProgress, signal }) {
+    checkSignal(signal);
     const found = await this.#find(model);
     this.#last = { model: found, onProgress };
     this.#loaded = false;
@@ -210,7 +222,13 @@ export class Voxtab extends EventTarget {
    * @returns {Promise<Transcript>}
    * @throws {VoxtabError} whose partialText holds what had been written by then
    */
-  async transcribe(audio, options = {}) {
+  transcribe(audio, options) {
+    return orVoxtabError(() => this.#transcribe(audio, options ?? {}));
+  }
+
+  /** @param {Blob | Float32Array} audio @param {TranscribeOptions} options @returns {Promise<Transcript>} */
+  async #transcribe(audio, options) {
+    checkSignal(options.signal);
     const { signal, onDelta, onProgress } = options;
     const pcm = audio instanceof Float32Array ? audio : await this.decode(audio);
     if (!this.#loaded && this.#last) {
@@ -235,7 +253,16 @@ export class Voxtab extends EventTarget {
 
   /** @param {Blob} file @returns {Promise<Float32Array<ArrayBuffer>>} 16 kHz mono samples of an audio file */
   decode(file) {
-    return decodeAudio(file, (bytes) => this.#rpc.call("decodeWav", { bytes }));
+    return orVoxtabError(async () => {
+      if (!(file instanceof Blob)) {
+        throw new VoxtabError(
+          "option-invalid",
+          "The sound is neither a file nor samples.",
+          "Pass a File, a Blob, or a Float32Array of 16 kHz mono samples.",
+        );
+      }
+      return decodeAudio(file, (bytes) => this.#rpc.call("decodeWav", { bytes }));
+    });
   }
 
   /** Frees the GPU memory. The next transcribe() needs a load() before it. */
@@ -275,9 +302,13 @@ export class Voxtab extends EventTarget {
 
   /** @param {Model | string | File | File[]} model @returns {Promise<Model | File[]>} */
   async #find(model) {
-    if (Array.isArray(model)) return model;
+    if (Array.isArray(model)) {
+      if (!model.every((file) => file instanceof File)) throw notAModel();
+      return model;
+    }
     if (model instanceof File) return [model];
-    if (typeof model !== "string") return model;
+    if (Object(model) === model && typeof model !== "function") return /** @type {Model} */ (model);
+    if (typeof model !== "string") throw notAModel();
     const found = (await this.models()).find(({ id }) => id === model);
     if (found) return found;
     throw new VoxtabError(
@@ -288,9 +319,39 @@ export class Voxtab extends EventTarget {
   }
 }
 
+/**
+ * Runs a public method: whatever goes wrong in it, a mistake of the caller's too, rejects with a VoxtabError.
+ * @template T @param {() => Promise<T>} work @returns {Promise<T>}
+ */
+async function orVoxtabError(work) {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw asVoxtabError(thrown);
+  }
+}
+
+/** @param {unknown} signal @throws {VoxtabError} option-invalid */
+function checkSignal(signal) {
+  if (signal === undefined || signal === null || signal instanceof AbortSignal) return;
+  throw new VoxtabError("option-invalid", "signal is no AbortSignal.", "Use that of an AbortController.");
+}
+
+function notAModel() {
+  return new VoxtabError(
+    "option-invalid",
+    "This is not a model.",
+    "Pass an entry of models(), its id, the user's own file or files, or { name, manifest: URL }.",
+  );
+}
+
 /** The worker's own address is not the page's: addresses are settled here. @param {Model} model */
 function withAbsoluteUrls({ name, manifest, files, tokenizer }) {
-  const absolute = (/** @type {string} */ url) => new URL(url, document.baseURI).href;
+  const absolute = (/** @type {string} */ url) => {
+    if (URL.canParse(url, document.baseURI)) return new URL(url, document.baseURI).href;
+    throw new VoxtabError("option-invalid", `${url} is no address.`, "Pass a URL.");
+  };
+  if (files && !Array.isArray(files)) throw notAModel();
   return {
     name,
     manifest: manifest ? absolute(manifest) : null,

@@ -166,6 +166,8 @@ export class ModelCache {
     const name = error instanceof DOMException ? error.name : "";
     if (name === "QuotaExceededError") this.#turnOff("quota-full");
     else if (name === "NoModificationAllowedError") this.#turnOff("busy");
+    else if (name === "SecurityError")
+      this.#turnOff("unsupported"); // some browsers' private windows
     else this.#turnOff("failed");
   }
 }

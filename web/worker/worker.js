@@ -53,7 +53,8 @@ const methods = {
       return answer(tab.unload());
     }),
 
-  cached: async () => (store ? listCached(store) : []),
+  /** Storage that cannot be read, a private window's say, keeps nothing. */
+  cached: async () => (store ? listCached(store).catch(() => []) : []),
 
   async clearCache() {
     for (const { key } of (await store?.list()) ?? []) {
