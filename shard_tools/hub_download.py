@@ -4,6 +4,7 @@ The part file is NAME.<ETag>.part, so it holds the start of exactly one version 
 when size and hash are what the hub says: SHA-256 for large files, git's blob hash for the others.
 """
 
+import glob
 import hashlib
 import re
 from collections.abc import Callable
@@ -31,7 +32,7 @@ def download(url: str, path: Path, size: int | None, etag: str, report: Report) 
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{_plain(etag)}.part")
-    for stale in path.parent.glob(f"{path.name}.*.part"):
+    for stale in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
         if stale != part:
             stale.unlink()
     for _ in range(2):

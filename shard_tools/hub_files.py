@@ -26,13 +26,18 @@ def choose_files(repo: str, files: Sequence[HubFile], wanted: str | None) -> lis
     """`wanted` and the like, if given; else what makes a model. Raises VoxtabError model-missing, option-invalid."""
     by_name = {file.name: file for file in files}
     if wanted is not None:
-        names = [name for name in by_name if name == wanted or fnmatchcase(name, wanted)]
+        # As in a shell, a pattern does not mean hidden files: every repository has a .gitattributes.
+        names = [
+            name for name in by_name if name == wanted or (fnmatchcase(name, wanted) and not _hidden(name))
+        ]
         if not names:
             raise VoxtabError(
                 "model-missing", f"{repo} has no file {wanted}.", f"It has: {_listed(by_name)}."
             )
     else:
         names = _model_files(repo, list(by_name))
+    for name in names:
+        _require_safe(name)
     return [by_name[name] for name in names]
 
 
@@ -60,13 +65,28 @@ def _model_files(repo: str, names: list[str]) -> list[str]:
 
 
 def local_path(directory: Path, name: str) -> Path:
-    """Where a repository's file goes. Raises VoxtabError option-invalid for a name that would leave the folder."""
-    parts = name.split("/")
-    if any(part in ("", ".", "..") or any(mark in part for mark in "\\:\0") for part in parts):
+    """Where a repository's file goes. Raises VoxtabError option-invalid for a name that would leave the folder, hide
+    in it or garble a terminal.
+    """
+    _require_safe(name)
+    return directory.joinpath(*name.split("/"))
+
+
+def _require_safe(name: str) -> None:
+    if (
+        not name.isprintable()
+        or any(mark in name for mark in "\\:")
+        or any(not part or part.startswith(".") for part in name.split("/"))
+    ):
         raise VoxtabError(
-            "option-invalid", f"The hub lists a file named {name!r}, which is not safe to write."
+            "option-invalid",
+            f"The hub lists a file named {name[:200]!a}, which is not safe to write.",
+            "Choose other files with --file, or another repository.",
         )
-    return directory.joinpath(*parts)
+
+
+def _hidden(name: str) -> bool:
+    return any(part.startswith(".") and part.strip(".") for part in name.split("/"))
 
 
 def _listed(names: Sequence[str] | dict[str, HubFile]) -> str:

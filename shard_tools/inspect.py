@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shard_tools.model_files import ModelFiles, open_model
+from shard_tools.printable import printable
 from voxtab.formats.gguf import GgufTensor
 
 # Longer lists (the vocabulary has 130072 entries) are cut to their length and first entries.
@@ -131,5 +132,5 @@ def _line(value: Any) -> str:
     if isinstance(value, list):
         value = ", ".join(map(str, value))
     text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-    text = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:200])
+    text = printable(text[:200])
     return text if len(text) <= 100 else text[:97] + "..."

@@ -41,6 +41,12 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStub]:
         "someone/gated": Repository({"model.gguf": b"GGUF"}, gated=True),
         "someone/photos": Repository({"cat.png": b"cat"}),
         "someone/evil": Repository({"../evil.gguf": b"GGUF"}),
+        "someone/escape": Repository({"\x1b[2Jm.gguf": b"GGUF", "fine.txt": b"text"}),
+        "someone/dots": Repository(
+            {"a.gguf": b"GGUF", ".gitattributes": b"*", "sub/.ssh/config": b"Host", ".bashrc": b"evil"}
+        ),
+        "someone/red": Repository({"model.gguf": b"GGUF"}, card={"license": "mit\x1b[31m\r\u202eevil"}),
+        "someone/brackets": Repository({"m[1].gguf": b"GGUF" * 50_000}),
         "someone/empty": Repository({"shard-aa": b""}),
     }
     monkeypatch.setenv("HF_TOKEN", "")
@@ -187,6 +193,16 @@ def test_an_empty_file_arrives_empty(hub: HubStub, tmp_path: Path) -> None:
         ("someone/photos", None, None, "model-missing", "neither a Mistral checkpoint"),
         ("someone/gguf", None, None, "option-invalid", "holds 2 GGUF files"),
         ("someone/evil", "*", None, "option-invalid", "not safe to write"),
+        (
+            "someone/escape",
+            None,
+            None,
+            "option-invalid",
+            r"named '\x1b[2Jm.gguf', which is not safe to write",
+        ),
+        ("someone/escape", "*", None, "option-invalid", "not safe to write"),
+        ("someone/dots", ".bashrc", None, "option-invalid", "not safe to write"),
+        ("someone/dots", "sub/.ssh/config", None, "option-invalid", "not safe to write"),
         ("someone/gated", None, None, "model-unreachable", "is gated"),
         ("not a name", None, None, "option-invalid", "is no repository name"),
     ],
@@ -218,3 +234,27 @@ def test_the_command_shows_licence_and_size_and_reports_errors(hub: HubStub, tmp
     missing = run(app, ["fetch", "nobody/nothing", "-o", str(tmp_path)])
     assert missing.exit_code == 2
     assert "error[model-missing]: " in missing.stderr
+
+
+def test_a_pattern_does_not_mean_hidden_files(hub: HubStub, tmp_path: Path) -> None:
+    fetch_model(find_model("someone/dots", "*"), tmp_path)
+    assert _contents(tmp_path) == {"a.gguf": b"GGUF"}
+
+
+def test_what_a_repository_says_reaches_the_terminal_without_escapes(hub: HubStub, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["fetch", "someone/red", "-o", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert "Licence: mit\\x1b[31m\\r\\u202eevil\n" in result.stdout
+    assert "\x1b" not in result.stdout
+    refused = CliRunner().invoke(app, ["fetch", "someone/escape", "-o", str(tmp_path)])
+    assert refused.exit_code == 2
+    assert "error[option-invalid]: " in refused.stderr
+    assert "\x1b[2J" not in refused.stderr
+
+
+def test_brackets_in_a_name_are_no_pattern_for_stale_parts(hub: HubStub, tmp_path: Path) -> None:
+    stale, of_another = tmp_path / "m[1].gguf.old.part", tmp_path / "m1.gguf.old.part"
+    for path in (stale, of_another):
+        path.write_bytes(b"part")
+    fetch_model(find_model("someone/brackets"), tmp_path)
+    assert sorted(_contents(tmp_path)) == ["m1.gguf.old.part", "m[1].gguf"]
