@@ -16,6 +16,8 @@ from voxtab.errors import VoxtabError
 
 MAX_PARAMS_BYTES: Final = 1 << 16  # the real one has 1400
 WEIGHTS: Final = "consolidated.safetensors"
+# All that is read or, by synth, written: the last one is the model card.
+FILES: Final = ("params.json", WEIGHTS, "tekken.json", "README.md")
 
 
 class Checkpoint:

@@ -9,9 +9,12 @@ from typing import Annotated, Any, ParamSpec, cast, get_args
 import typer
 from rich.console import Console
 
+from shard_tools.checkpoint import FILES
 from shard_tools.fetch import fetch_model, find_model
 from shard_tools.inspect import describe, print_tables
 from shard_tools.join import join_shards
+from shard_tools.output_check import check_folder, check_output
+from shard_tools.printable import printable
 from shard_tools.progress import progress_bar
 from shard_tools.quantize import Names, TensorTypes, WeightType, quantize_checkpoint
 from shard_tools.quantize_blocks import Scales
@@ -36,7 +39,7 @@ def _command(run: Callable[P, None]) -> Callable[P, None]:
         try:
             run(*args, **kwargs)
         except VoxtabError as error:
-            typer.echo(f"error[{error.code}]: {error}", err=True)
+            typer.echo(printable(f"error[{error.code}]: {error}"), err=True)
             raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
             typer.echo("cancelled", err=True)
@@ -64,8 +67,10 @@ def quantize(
     names: NamesOption = "short",
     name: Annotated[str | None, typer.Option(help="The model's name; default: the folder's.")] = None,
     licence: Annotated[str | None, typer.Option(help="Default: what the model card says.")] = None,
+    force: Force = False,
 ) -> None:
     """Make a GGUF from Mistral's params.json, consolidated.safetensors and tekken.json."""
+    check_output(output, [checkpoint_dir / file for file in FILES], force)
     types = _types(type_, encoder, decoder, embedding)
     with progress_bar("quantizing") as progress:
         quantize_checkpoint(
@@ -107,7 +112,7 @@ def verify(directory: Path) -> None:
     with progress_bar("verifying") as progress:
         faults = verify_shards(directory, progress)
     for fault in faults:
-        typer.echo(f"error[{fault.code}]: {fault.message}", err=True)
+        typer.echo(printable(f"error[{fault.code}]: {fault.message}"), err=True)
     if faults:
         raise typer.Exit(1)
     typer.echo(f"{directory}: every chunk matches its SHA-256")
@@ -132,20 +137,44 @@ def synth(
     output: Annotated[Path, typer.Option("-o", "--output", help="A folder, or a file ending in .gguf.")],
     preset: Annotated[str, typer.Option(help=f"Sizes: {', '.join(PRESETS)}.")] = "tiny",
     seed: int = 0,
-    type_: Annotated[str, typer.Option("--type", help=f"For a .gguf: {_TYPES}.")] = "q4_0",
-    scales: ScalesOption = "search",
-    names: NamesOption = "short",
+    type_: Annotated[
+        str | None, typer.Option("--type", help=f"For a .gguf: {_TYPES}.", show_default="q4_0")
+    ] = None,
+    scales: Annotated[
+        str | None,
+        typer.Option(help=f"For a .gguf: {', '.join(get_args(Scales))}.", show_default="search"),
+    ] = None,
+    names: Annotated[
+        str | None, typer.Option(help=f"For a .gguf: {', '.join(get_args(Names))}.", show_default="short")
+    ] = None,
+    force: Force = False,
 ) -> None:
     """Make a checkpoint (or its GGUF) of random weights with the real names and shapes."""
     if preset not in PRESETS:
         raise VoxtabError("option-invalid", f"{preset!r} is no preset.", f"Choose from {', '.join(PRESETS)}.")
-    with progress_bar("making up weights") as progress:
-        if output.suffix == ".gguf":
-            types = _types(type_, None, None, None)
+    if output.suffix == ".gguf":
+        check_output(output, force=force)
+        types = _types(type_ or "q4_0", None, None, None)
+        with progress_bar("making up weights") as progress:
             synth_gguf(
-                output, PRESETS[preset], seed, types, cast(Scales, scales), cast(Names, names), progress
+                output,
+                PRESETS[preset],
+                seed,
+                types,
+                cast(Scales, scales or "search"),
+                cast(Names, names or "short"),
+                progress,
             )
-        else:
+    else:
+        for option, given in (("--type", type_), ("--scales", scales), ("--names", names)):
+            if given is not None:
+                raise VoxtabError(
+                    "option-invalid",
+                    f"{option} is for a GGUF; the checkpoint in a folder is always BF16, with Mistral's names.",
+                    f"Give -o a file such as {output}.gguf, or leave {option} out.",
+                )
+        check_folder(output, FILES, force)
+        with progress_bar("making up weights") as progress:
             synth_checkpoint(output, PRESETS[preset], seed, progress)
     _wrote(output)
 
@@ -161,8 +190,9 @@ def fetch(
 ) -> None:
     """Download a checkpoint, a GGUF or shards from the Hugging Face hub; run again to continue."""
     model = find_model(repo, file, revision)
-    typer.echo(f"{repo} at {model.commit[:12]}: {len(model.files)} file(s), {model.bytes:,} bytes")
-    typer.echo(f"Licence: {model.licence or 'not stated; see ' + model.endpoint + '/' + repo}")
+    typer.echo(f"{repo} at {printable(model.commit[:12])}: {len(model.files)} file(s), {model.bytes:,} bytes")
+    licence = printable(model.licence or "")[:100]
+    typer.echo(f"Licence: {licence or 'not stated; see ' + model.endpoint + '/' + repo}")
     with progress_bar("downloading") as progress:
         paths = fetch_model(model, output, progress)
     for path in paths:

@@ -4,12 +4,12 @@ import shutil
 from pathlib import Path
 
 from shard_tools.gguf_header import read_header
+from shard_tools.output_check import check_output
 from shard_tools.output_file import writing
 from shard_tools.progress import Progress, silent
-from shard_tools.shard_names import shard_names
 from shard_tools.verify import checked_chunks
 from voxtab.errors import VoxtabError
-from voxtab.formats.model_layout import MANIFEST, find_shards, read_manifest
+from voxtab.formats.model_layout import MANIFEST, find_shards, read_manifest, whole_set
 
 _HINT = "Get that shard again, then: voxtab-shards verify DIR"
 
@@ -21,10 +21,7 @@ def join_shards(directory: Path, out_path: Path, force: bool = False, progress: 
     VoxtabError: model-missing, shard-missing, shard-altered, manifest-invalid, not-gguf, gguf-invalid,
     option-invalid, quota-full. `out_path` appears only if all is well.
     """
-    if out_path.exists() and not force:
-        raise VoxtabError(
-            "option-invalid", f"{out_path} exists already.", "Choose another -o, or give --force."
-        )
+    check_output(out_path, [*find_shards(directory), directory / MANIFEST], force)
     if (directory / MANIFEST).exists():
         _join_verified(directory, out_path, progress)
         return True
@@ -42,14 +39,11 @@ def _join_verified(directory: Path, out_path: Path, progress: Progress) -> None:
 
 
 def _join_bare(directory: Path, out_path: Path, progress: Progress) -> None:
-    shards = find_shards(directory)
+    shards = whole_set(directory)
     if not shards:
         raise VoxtabError(
             "model-missing", f"{directory} holds no shards.", "Give the folder of shard-aa, shard-ab, ..."
         )
-    missing = set(shard_names(len(shards))) - {shard.name for shard in shards}
-    if missing:
-        raise VoxtabError("shard-missing", f"{directory} lacks {min(missing)}.", "Get that shard again.")
     total = sum(shard.stat().st_size for shard in shards)
     done = 0
     with writing(out_path, total) as out:

@@ -15,9 +15,10 @@ from typing import Any, Final, Literal, Protocol, get_args
 
 import numpy as np
 
-from shard_tools.checkpoint import Checkpoint
+from shard_tools.checkpoint import FILES, Checkpoint
 from shard_tools.gguf_file import GgufWriter, PlannedTensor, strings, writing_gguf
 from shard_tools.gguf_metadata import CHECKSUM_KEY, MEL_FILTERS, checksummed_tensors, model_metadata
+from shard_tools.output_check import check_not_input
 from shard_tools.progress import Progress, silent
 from shard_tools.quantize_blocks import F16_MAX, Scales, quantize_q4_0, quantize_q8_0, to_float16
 from shard_tools.safetensors_file import TensorEntry, widen
@@ -114,9 +115,10 @@ def quantize_checkpoint(
     """Make `out_path` from a folder in Mistral's layout; it appears, or is replaced, when complete.
 
     `scales` matters for Q4_0. `progress` gets (source bytes done, in all). `model_name` defaults to the
-    folder's name, `licence` to the model card's. Raises VoxtabError: checkpoint-invalid, tokenizer-invalid,
-    not-voxtral, option-invalid, quota-full.
+    folder's name, `licence` to the model card's. A file of the checkpoint is never replaced. Raises
+    VoxtabError: checkpoint-invalid, tokenizer-invalid, not-voxtral, option-invalid, quota-full.
     """
+    check_not_input(Path(out_path), (Path(checkpoint_dir) / name for name in FILES))
     with Checkpoint(Path(checkpoint_dir)) as checkpoint:
         quantize_source(checkpoint, out_path, types, scales, names, progress, model_name, licence)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from shard_tools.gguf_header import read_header
+from shard_tools.output_check import check_not_input
 from shard_tools.output_file import FileSet, writing, writing_set
 from shard_tools.progress import Progress, silent
 from shard_tools.shard_names import shard_names
@@ -70,6 +71,7 @@ def split_gguf(
             f"{directory} holds {present[0].name} already.",
             "Choose another folder with -o, or replace that set with --force.",
         )
+    check_not_input(gguf_path, present)
     model = _model(gguf, gguf_path, name, licence, source, description)
     tokenizer = _tokenizer(gguf)
     sizes = [min(shard_bytes, total - start) for start in range(0, total, shard_bytes)]

@@ -19,7 +19,7 @@ from shard_tools.split import split_gguf
 from shard_tools.synth import synth_gguf
 from voxtab.errors import VoxtabError
 from voxtab.formats.manifest import parse_manifest
-from voxtab.formats.model_layout import find_shards
+from voxtab.formats.model_layout import find_model, find_shards
 
 DATA = Path(__file__).parents[1] / "data"
 MIB = 1 << 20
@@ -229,3 +229,50 @@ def test_the_commands_split_and_join(small: Path, tmp_path: Path) -> None:
     too_large = run(app, ["split", str(small), "-o", str(tmp_path / "b"), "--shard-bytes", "536870913"])
     assert too_large.exit_code == 2
     assert "error[option-invalid]: " in too_large.stderr
+
+
+@pytest.mark.parametrize("name", ["shard-aa", "manifest.json"])
+def test_join_never_replaces_what_it_reads(name: str, small: Path, tmp_path: Path) -> None:
+    split_gguf(small, tmp_path, 300_000)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    result = CliRunner().invoke(app, ["join", str(tmp_path), "-o", str(tmp_path / name), "--force"])
+    assert result.exit_code == 2
+    assert f"error[option-invalid]: {tmp_path / name} is one of the files to read" in result.stderr
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_split_never_replaces_what_it_reads(small: Path, tmp_path: Path) -> None:
+    (tmp_path / "shard-aa").write_bytes(small.read_bytes())
+    command = ["split", str(tmp_path / "shard-aa"), "-o", str(tmp_path), "--shard-bytes", "300000", "--force"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert "is one of the files to read" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["shard-aa"]
+    assert (tmp_path / "shard-aa").read_bytes() == small.read_bytes()
+
+
+def test_join_refuses_a_folder_as_output_by_name(small: Path, tmp_path: Path) -> None:
+    split_gguf(small, tmp_path)
+    result = CliRunner().invoke(app, ["join", str(tmp_path), "-o", str(tmp_path), "--force"])
+    assert result.exit_code == 2
+    assert f"error[option-invalid]: {tmp_path} is a folder." in result.stderr
+
+
+@pytest.mark.parametrize("gone", ["shard-aa", "shard-ab"])
+def test_a_gap_in_bare_shards_is_found_and_named(gone: str, small: Path, tmp_path: Path) -> None:
+    split_gguf(small, tmp_path, 250_000)
+    (tmp_path / "manifest.json").unlink()
+    assert find_model(tmp_path).streams == (tuple(find_shards(tmp_path)),)
+    (tmp_path / gone).unlink()
+    with pytest.raises(VoxtabError, match=f"lacks {gone}") as caught:
+        find_model(tmp_path)
+    assert caught.value.code == "shard-missing"
+
+
+def test_long_shard_names_begin_at_aaa(tmp_path: Path) -> None:
+    for name in shard_names(677):
+        (tmp_path / name).write_bytes(b"GGUF")
+    assert len(find_model(tmp_path).streams[0]) == 677
+    (tmp_path / "shard-azz").unlink()
+    with pytest.raises(VoxtabError, match="lacks shard-azz"):
+        find_model(tmp_path)

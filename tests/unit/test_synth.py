@@ -177,3 +177,37 @@ def test_the_command_makes_a_folder_or_a_gguf(tmp_path: Path) -> None:
     unknown = run(app, ["synth", "--preset", "huge", "-o", str(tmp_path / "x")])
     assert unknown.exit_code == 2
     assert "error[option-invalid]: 'huge' is no preset." in unknown.stderr
+
+
+def test_the_command_replaces_a_gguf_or_a_checkpoint_only_with_force(tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    folder, out = tmp_path / "folder", tmp_path / "m.gguf"
+    folder.mkdir()
+    for mine, target in ((folder / "tekken.json", folder), (out, out)):
+        mine.write_bytes(b"mine")
+        result = run(app, ["synth", "-o", str(target)])
+        assert result.exit_code == 2
+        assert f"error[option-invalid]: {mine} exists already." in result.stderr
+        assert "--force" in result.stderr
+        assert mine.read_bytes() == b"mine"
+        assert run(app, ["synth", "-o", str(target), "--force"]).exit_code == 0
+        assert mine.read_bytes() != b"mine"
+    with Checkpoint(folder) as checkpoint:
+        assert checkpoint.sizes == TINY
+
+
+def test_a_folder_may_hold_other_files_and_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    assert CliRunner().invoke(app, ["synth", "-o", str(tmp_path)]).exit_code == 0
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    result = CliRunner().invoke(app, ["synth", "-o", str(tmp_path / "notes.txt"), "--force"])
+    assert result.exit_code == 2
+    assert f"error[option-invalid]: {tmp_path / 'notes.txt'} is a file." in result.stderr
+
+
+@pytest.mark.parametrize("option", [["--type", "f32"], ["--scales", "absmax"], ["--names", "mistral"]])
+def test_options_of_a_gguf_are_refused_for_a_folder(option: list[str], tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["synth", "-o", str(tmp_path / "folder"), *option])
+    assert result.exit_code == 2
+    assert f"error[option-invalid]: {option[0]} is for a GGUF" in result.stderr
+    assert not list(tmp_path.iterdir())

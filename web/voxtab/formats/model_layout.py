@@ -2,7 +2,9 @@
 
 import re
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Final, Literal
 
 from voxtab.errors import VoxtabError
@@ -48,6 +50,26 @@ def find_shards(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("shard-*") if path.is_file() and _SHARD.fullmatch(path.name))
 
 
+def whole_set(folder: Path) -> list[Path]:
+    """`find_shards`, if their names follow each other from shard-aa (or -aaa, -aaaa) on without a gap.
+
+    Nothing says how many there should be, so shards missing at the end are for the reader of the GGUF to notice.
+    Raises VoxtabError: shard-missing.
+    """
+    shards = find_shards(folder)
+    if shards:
+        letters = product(ascii_lowercase, repeat=len(shards[0].name) - len("shard-"))
+        for shard, expected in zip(shards, letters, strict=False):
+            name = "shard-" + "".join(expected)
+            if shard.name != name:
+                raise VoxtabError(
+                    "shard-missing",
+                    f"{folder} lacks {name}, which comes before {shard.name}.",
+                    "Get that shard again; a model needs all of its parts.",
+                )
+    return shards
+
+
 def read_manifest(folder: Path) -> Manifest:
     """The checked manifest.json of a folder. Raises VoxtabError: model-missing, manifest-invalid."""
     try:
@@ -75,7 +97,7 @@ def _in_folder(folder: Path) -> ModelLayout:
                     "Get that shard again.",
                 )
         return ModelLayout("manifest", (files,), manifest)
-    if shards := find_shards(folder):
+    if shards := whole_set(folder):
         return ModelLayout("shards", (tuple(shards),))
     ggufs = sorted(folder.glob("*.gguf"))
     if ggufs and (names := split_file_names(ggufs[0].name)) and {file.name for file in ggufs} <= set(names):
