@@ -21,6 +21,7 @@ from server.security import error_response
 
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
     ".ico": "image/x-icon",
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
@@ -34,7 +35,7 @@ MEDIA_TYPES = {
     ".woff2": "font/woff2",
     ".zip": "application/zip",
 }
-COMPRESSIBLE = {".css", ".js", ".json", ".map", ".mjs", ".svg", ".wasm", ".webmanifest", ".wgsl"}
+COMPRESSIBLE = {".css", ".html", ".js", ".json", ".map", ".mjs", ".svg", ".wasm", ".webmanifest", ".wgsl"}
 
 
 @dataclass(frozen=True)

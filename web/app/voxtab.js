@@ -1,5 +1,5 @@
-// voxtab for your own page: speech to text on the user's machine. Serve /app, /worker, /pyodide and /engine from your
-// origin over HTTPS (web/README.md says which headers) and:
+// voxtab for your own page: speech to text on the user's machine. web/README.md says where your page must lie, or what
+// your server must hold; in a module file of its own:
 //
 //   import { Voxtab } from "/app/voxtab.js";
 //   const vox = await Voxtab.create();

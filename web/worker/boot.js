@@ -1,5 +1,5 @@
-// Starts Python in this worker: Pyodide, then the engine's zip on its path. All addresses are relative to this file,
-// so the whole may be served below any prefix. Nothing here needs more of a CSP than 'wasm-unsafe-eval'.
+// Starts Python in this worker: Pyodide, then the engine's zip on its path. Both lie beside
+// this file's folder, as /pyodide and /engine beside /worker. Nothing here needs more of a CSP than 'wasm-unsafe-eval'.
 
 import { VoxtabError } from "../app/errors.js";
 import { sha256Hex } from "./sha256.js";
