@@ -84,6 +84,7 @@ def test_while_permission_is_pending_the_page_says_so_and_stop_gives_up(page: De
     page["mic-record"].click()
     expect(page["status"]).to_have_text("Waiting for the microphone…")
     expect(page["mic-live"]).to_be_hidden()
+    expect(page["mic-stop"]).to_have_text("Cancel")
     page["mic-stop"].click()
     page.expect_error("cancelled")
     page.wait_until_idle()

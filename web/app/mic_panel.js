@@ -46,7 +46,8 @@ export class MicPanel {
     if (!this.#actions.onStart()) return;
     const wanted = {};
     this.#wanted = wanted;
-    this.#toggle(true); // permission may be long in coming: until then Stop gives up
+    this.#toggle(true); // permission may be long in coming: until then the button gives up
+    this.#stop.textContent = "Cancel";
     this.#stop.focus();
     let recorder = null;
     try {
@@ -65,6 +66,7 @@ export class MicPanel {
     }
     this.#recorder = recorder;
     this.#show(0, 0);
+    this.#stop.textContent = "Stop and transcribe";
     this.#live.hidden = false;
     this.#actions.onOpened();
     this.#listDevices(); // now with names
