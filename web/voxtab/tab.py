@@ -83,7 +83,7 @@ class _Tab:
 _tab = _Tab()
 
 
-async def load(gpu: Any, source: Any, options_json: str) -> str:
+async def load(gpu: Any, source: Any) -> str:
     """Load a model; ok: {name, task, vocab_size, gpu_bytes, tensor_bytes, delay_ms}."""
 
     async def work() -> dict[str, Any]:

@@ -11,7 +11,7 @@ const ENGINE_FOLDER = "/home/pyodide/engine";
 /**
  * What voxtab.tab offers (web/voxtab/tab.py); each answers with JSON, {"ok": ...} or {"error": {code, message, hint}}.
  * @typedef {object} Tab
- * @property {(gpu: unknown, source: unknown, options: string) => Promise<string>} load
+ * @property {(gpu: unknown, source: unknown) => Promise<string>} load
  * @property {(pcm: Float32Array, options: string,
  *   onDelta: (text: string, doneSeconds: number, seconds: number) => void) => Promise<string>} transcribe
  * @property {(bytes: Uint8Array) => string} decode_wav

@@ -34,7 +34,7 @@ const methods = {
     return { version, adapter: info };
   },
 
-  /** @param {{model: import("./open_source.js").ModelEntry | File[], options?: object}} params @param {Call} call */
+  /** @param {{model: import("./open_source.js").ModelEntry | File[]}} params @param {Call} call */
   load: (params, call) => alone(() => load(params, call)),
 
   /** @param {{pcm: Float32Array, options: object}} params @param {Call} call */
@@ -72,8 +72,8 @@ const methods = {
   memory: async () => ({ wasmHeapBytes: (await engine).wasmHeapBytes() }),
 };
 
-/** @param {{model: import("./open_source.js").ModelEntry | File[], options?: object}} params @param {Call} call */
-async function load({ model, options }, call) {
+/** @param {{model: import("./open_source.js").ModelEntry | File[]}} params @param {Call} call */
+async function load({ model }, call) {
   const { tab } = await engine;
   const device = await openDevice();
   answer(tab.unload());
@@ -84,7 +84,7 @@ async function load({ model, options }, call) {
     store,
   });
   try {
-    const work = () => tab.load(device, source, JSON.stringify(options ?? {}));
+    const work = () => tab.load(device, source);
     const loaded = await inPython(work, device, call.signal);
     await source.close(true);
     const { name, bytes, verified, cache } = source;
