@@ -47,16 +47,12 @@ serve: built
 	@$(BIN)/voxtab-serve $(ARGS)
 
 .PHONY: built
-built: web/build/voxtab.zip web/build/models/words/manifest.json
+built: web/build/voxtab.zip
 
 # Asked every time: it compares what it would bundle with what it did, in a tenth of a second.
 .PHONY: always
 web/build/voxtab.zip: .venv/.installed web/node_modules/.installed always
 	@$(BIN)/python -m server.engine_build
-
-web/build/models/words/manifest.json: $(wildcard tests/data/asr-words/*.json tests/data/asr-words/*.safetensors) \
-		$(wildcard shard_tools/*.py) server/demo_model.py | .venv/.installed
-	$(call timed,quantize and split the demo model,$(BIN)/python -m server.demo_model)
 
 # --- make test ------------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@
 |---------------------------------------|-------------------------------------------------------------|
 | /                                     | the page, from templates/index.html.j2                      |
 | /app/*, /worker/*                     | web/app, web/worker                                         |
+| /samples/*                            | web/samples: recordings to try, samples.json says which     |
 | /pyodide/*                            | web/node_modules/pyodide                                    |
 | /engine/voxtab.zip, /engine/engine.json | web/build, made by `python -m server.engine_build`        |
 | /api/models, /models/ID/FILE          | see server/registry.py                                      |
@@ -37,8 +38,8 @@ LOOPBACK_NAMES = ("localhost", "*.localhost")
 
 
 def own_models(web: Path = WEB) -> list[Path]:
-    """Folders of models that come with voxtab: tracked ones, and those made at build time."""
-    return [web / "models", web / "build" / "models"]
+    """Folders of models that come with voxtab: the one that holds demo-asr."""
+    return [web / "models"]
 
 
 def check_built(web: Path = WEB, templates: Path = TEMPLATES) -> None:
@@ -70,6 +71,7 @@ def create_app(
     folders = {
         "app": Assets(web / "app"),
         "worker": Assets(web / "worker"),
+        "samples": Assets(web / "samples"),
         "pyodide": Assets(web / "node_modules" / "pyodide"),
         "engine": Assets(web / "build", only=frozenset({ENGINE_ZIP, ENGINE_INFO})),
     }

@@ -30,6 +30,7 @@ MEDIA_TYPES = {
     ".png": "image/png",
     ".svg": "image/svg+xml",
     ".wasm": "application/wasm",
+    ".wav": "audio/wav",
     ".webmanifest": "application/manifest+json",
     ".wgsl": "text/wgsl; charset=utf-8",
     ".woff2": "font/woff2",
