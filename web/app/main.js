@@ -1,16 +1,25 @@
 // The page: puts its cards, the microphone and the client of voxtab.js together. One action runs at a time; whatever
 // goes wrong is told once, and everything can be tried again.
 
+import { SAMPLE_RATE } from "./audio_file.js";
 import { element } from "./dom.js";
 import { ErrorBanner } from "./error_banner.js";
 import { asVoxtabError, cancelled, VoxtabError } from "./errors.js";
 import { formatBytes } from "./format.js";
 import { MicPanel } from "./mic_panel.js";
 import { ModelPanel } from "./model_panel.js";
+import { Player } from "./player.js";
+import { SamplePanel } from "./sample_panel.js";
+import { fetchSample, listSamples } from "./samples.js";
 import { TranscriptView } from "./transcript.js";
 import { Voxtab } from "./voxtab.js";
+import { wavFile } from "./wav_file.js";
 
-/** @typedef {{name: string, file: File | null, pcm: Float32Array | null}} Recording */
+/**
+ * What is to be transcribed: a file, one of the server's samples, or samples from the microphone. What is not there yet
+ * is filled in on the way.
+ * @typedef {{name: string, file?: Blob, sample?: import("./samples.js").Sample, pcm?: Float32Array}} Recording
+ */
 
 const DELAYS_MS = [...Array.from({ length: 15 }, (_, i) => 80 * (i + 1)), 2400];
 const DEFAULT_DELAY_MS = 480;
@@ -22,13 +31,17 @@ const model = new ModelPanel({
   onClearCache: () => act(clearCache),
 });
 const transcript = new TranscriptView({ onCancel: cancel });
+const player = new Player();
+const samples = new SamplePanel({
+  onPick: (sample) => transcribe({ name: sample.title, sample }),
+});
 const mic = new MicPanel({
   onStart: () => startRecording(),
   onOpened: () => transcript.setStatus("Recording…"),
   onRecorded: (pcm) => {
     setBusy(false);
     const time = new Date().toLocaleString("sv").replaceAll(":", "-");
-    transcribe({ name: `recording ${time}`, file: null, pcm });
+    transcribe({ name: `recording ${time}`, pcm });
   },
   onError: (error) => {
     setBusy(false);
@@ -104,6 +117,7 @@ function setBusy(value) {
   busy = value;
   model.setBusy(value);
   mic.setBusy(value);
+  samples.setBusy(value);
   audioFile.disabled = value;
   again.disabled = value || lastRecording === null;
 }
@@ -133,6 +147,7 @@ function cancel() {
 
 /** @param {AbortSignal} signal */
 async function load(signal) {
+  await unlessAborted(listing, signal); // a click may come before it
   const chosen = model.chosen;
   if (!chosen)
     throw new VoxtabError("model-missing", "No model is chosen.", "Choose one, or open model files.");
@@ -161,24 +176,26 @@ async function load(signal) {
 function transcribe(recording) {
   return act(async (signal) => {
     transcript.setStatus(`Reading ${recording.name}…`);
+    samples.setCurrent(recording.sample);
     let started = false;
     try {
       const vox = await unlessAborted(openEngine(), signal);
-      recording.pcm ??= await unlessAborted(vox.decode(/** @type {File} */ (recording.file)), signal);
+      const { pcm, file } = await fill(recording, vox, signal);
       lastRecording = recording;
+      player.show(recording.name, file);
       if (loaded === null || loaded !== model.chosen) {
         transcript.setStatus("Loading the model first…");
         await load(signal);
       }
       transcript.start(recording.name);
       started = true;
-      const result = await vox.transcribe(recording.pcm, {
+      const result = await vox.transcribe(pcm, {
         delayMs: Number(delay.value),
         normalizePeak: normalise.checked,
         onDelta: (text, { doneSeconds, seconds }) => transcript.add(text, doneSeconds, seconds),
         signal,
       });
-      transcript.finish(result);
+      transcript.finish(result, recording.sample);
       showGpuMemory(result.stats.gpu_bytes);
     } catch (thrown) {
       const why = signal.aborted ? "Cancelled." : "It did not work.";
@@ -187,6 +204,18 @@ function transcribe(recording) {
       throw thrown;
     }
   });
+}
+
+/**
+ * Whatever a recording began as, its sound as the engine hears it and as the browser plays it.
+ * @param {Recording} recording @param {Voxtab} vox @param {AbortSignal} signal
+ * @returns {Promise<{pcm: Float32Array, file: Blob}>}
+ */
+async function fill(recording, vox, signal) {
+  if (recording.sample) recording.file ??= await fetchSample(recording.sample, signal);
+  recording.pcm ??= await unlessAborted(vox.decode(/** @type {Blob} */ (recording.file)), signal);
+  recording.file ??= wavFile(recording.pcm, SAMPLE_RATE);
+  return { pcm: recording.pcm, file: recording.file };
 }
 
 /**
@@ -235,7 +264,7 @@ function take(files) {
     model.chooseFiles(files);
     act(load);
   } else {
-    transcribe({ name: files[0].name, file: files[0], pcm: null });
+    transcribe({ name: files[0].name, file: files[0] });
   }
 }
 
@@ -275,8 +304,12 @@ async function listModels() {
 }
 
 setUp();
-listModels().catch((error) => {
+const listing = listModels().catch((error) => {
   model.setModels([], []);
   banner.show(asVoxtabError(error));
 });
+listSamples().then(
+  (list) => samples.setSamples(list),
+  (error) => samples.setFailed(asVoxtabError(error)),
+);
 openEngine().catch((error) => banner.show(asVoxtabError(error)));

@@ -10,6 +10,8 @@ import { formatBytes, formatDuration } from "./format.js";
 /** @typedef {import("./voxtab.js").Loaded} Loaded */
 /** @typedef {import("./voxtab.js").Progress} Progress */
 
+/** The id of the model that comes with voxtab, which only shows how things work. */
+const DEMO = "demo-asr";
 const LOCAL = "local files";
 const PROBLEM = "problem ";
 /** Said when a model was loaded but is not kept for the next visit. @type {Record<string, string>} */
@@ -24,7 +26,10 @@ const NOT_KEPT = {
 export class ModelPanel {
   #select = element("model-select", HTMLSelectElement);
   #load = element("model-load", HTMLButtonElement);
-  #description = element("model-description", HTMLParagraphElement);
+  #about = element("model-about", HTMLParagraphElement);
+  #description = element("model-description", HTMLSpanElement);
+  #demoNote = element("demo-note", HTMLSpanElement);
+  #licence = element("model-licence", HTMLSpanElement);
   #loading = element("model-loading", HTMLDivElement);
   #bar = element("model-progress", HTMLProgressElement);
   #percent = element("model-percent", HTMLSpanElement);
@@ -175,8 +180,10 @@ export class ModelPanel {
 
   #describe() {
     const chosen = this.#models.find(({ id }) => id === this.#select.value);
-    const licence = chosen?.licence ? `Licence: ${chosen.licence}.` : "";
-    setText(this.#description, [chosen?.description, licence].filter(Boolean).join(" "));
+    setText(this.#description, chosen?.description ?? "");
+    setText(this.#licence, chosen?.licence ? `Licence: ${chosen.licence}.` : "");
+    this.#demoNote.hidden = chosen?.id !== DEMO;
+    this.#about.hidden = [this.#description, this.#demoNote, this.#licence].every(({ hidden }) => hidden);
     this.#load.disabled = this.#busy || this.#select.value === "";
   }
 }

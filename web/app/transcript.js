@@ -15,6 +15,8 @@ export class TranscriptView {
   #copy = element("copy", HTMLButtonElement);
   #download = element("download", HTMLButtonElement);
   #stats = element("stats", HTMLElement);
+  #said = element("said", HTMLParagraphElement);
+  #saidText = element("said-text", HTMLQuoteElement);
   #details = element("details", HTMLDetailsElement);
   #tokens = element("tokens", HTMLElement);
   #name = "transcript";
@@ -46,10 +48,11 @@ export class TranscriptView {
     this.#bar.value = 0;
     this.#percent.textContent = "";
     this.#stats.hidden = true;
+    this.#said.hidden = true;
     this.#details.hidden = true;
     this.#offer(false);
     this.setStatus(`Transcribing ${name}…`);
-    this.#status.scrollIntoView({ block: "nearest" }); // on a phone it is below the fold
+    this.#box.scrollIntoView({ block: "nearest" }); // on a phone it is below the fold
   }
 
   /** @param {string} text what came in @param {number} doneSeconds @param {number} seconds of sound */
@@ -64,9 +67,11 @@ export class TranscriptView {
     this.#percent.textContent = `${Math.floor(100 * done)}% of ${formatNumber(seconds)} s`;
   }
 
-  /** @param {Transcript} transcript */
-  finish({ text, words, tokens, stats }) {
+  /** @param {Transcript} transcript @param {{text: string}} [said] what it should be, where that is known */
+  finish({ text, words, tokens, stats }, said) {
     this.#box.replaceChildren(...wordNodes(text, words));
+    this.#saidText.textContent = said?.text ?? "";
+    this.#said.hidden = said === undefined;
     this.#tokens.textContent = tokens.join(" ");
     this.#details.hidden = false;
     const seconds = (stats.encode_ms + stats.decode_ms) / 1000;
