@@ -30,13 +30,22 @@ def publish(checkpoint: Path, weights: str, root: Path, least_shards: int = 3) -
 
 @pytest.fixture(scope="session")
 def site(data: Path, start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -> ServerProcess:
-    """A server with the models asr-tiny-f32, asr-tiny-q4_0, asr-window-f32, asr-window-q4_0, asr-words-q4_0."""
+    """A server with demo-asr, which comes with voxtab and is the default, and the models asr-tiny-f32, asr-tiny-q4_0,
+    asr-window-f32, asr-window-q4_0 and asr-words-q4_0."""
     root = tmp_path_factory.mktemp("models")
     for name in ("asr-tiny", "asr-window"):
         for weights in ("f32", "q4_0"):
             publish(data / name, weights, root)
     publish(data / "asr-words", "q4_0", root)
     return start_server(root)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The real-time factors that tests recorded; they depend on the machine, so none is asserted."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            if name == "rtf":
+                terminalreporter.line(f"RTF {value:5.2f}  {report.nodeid}")
 
 
 @pytest.fixture(scope="session")

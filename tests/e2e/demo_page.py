@@ -46,6 +46,17 @@ class DemoPage:
         self.expect_no_error()
         expect(self["transcript"]).to_have_attribute("data-state", "done")
 
+    def sample(self, file: str) -> Locator:
+        """The button of a recorded sample."""
+        return self.page.locator(f'[data-testid="sample"][data-file="{file}"]')
+
+    def try_sample(self, file: str) -> None:
+        """Click on its button and wait for the whole text."""
+        self.sample(file).click()
+        self.wait_until_idle()
+        self.expect_no_error()
+        expect(self["transcript"]).to_have_attribute("data-state", "done")
+
     def wait_until_idle(self) -> None:
         """The file picker is off from the moment an action starts until it ends."""
         expect(self["audio-file"]).to_be_enabled(timeout=PATIENCE_MS)

@@ -34,6 +34,7 @@ class Visit:
         self.watch = Watch(self.context)
         self.url = url
         self.page = DemoPage(self.context.new_page(), url)
+        self.page["normalise"].uncheck()  # the references heard the recordings as they are
         self.page.load(MODEL)
 
 
@@ -100,6 +101,15 @@ def test_the_page_tells_speed_adapter_and_gpu_memory(transcribed: DemoPage) -> N
         assert number is not None, figure
         assert float(number[0]) > 0, figure
     expect(transcribed["adapter"]).to_contain_text("swiftshader")
+
+
+def test_what_was_dropped_can_be_heard(transcribed: DemoPage) -> None:
+    expect(transcribed["sound-name"]).to_have_text("numbers.wav")
+    expect(transcribed["player"]).to_be_visible()
+    expect(transcribed["player"]).to_have_js_property("readyState", 4)
+    with wave.open(str(recording("numbers.wav"))) as sound:
+        seconds = sound.getnframes() / sound.getframerate()
+    assert transcribed["player"].evaluate("player => player.duration") == pytest.approx(seconds, abs=0.01)
 
 
 def test_loading_shows_bytes_and_percent_while_shards_are_still_to_come(visit: Visit) -> None:

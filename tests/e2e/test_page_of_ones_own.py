@@ -30,7 +30,7 @@ def test_the_readmes_page_loads_the_demo_model_and_writes_what_it_hears(
     (web / "app" / "mine.html").write_text(_example("html"))
     (web / "app" / "mine.js").write_text(_example("js"))
     models.mkdir()
-    publish(data / "asr-words", "q4_0", models).rename(models / "words")
+    publish(data / "asr-words", "q4_0", models).rename(models / "demo-asr")
     complaints: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
