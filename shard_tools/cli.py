@@ -199,6 +199,67 @@ def fetch(
         typer.echo(str(path))
 
 
+@_command
+def eval(  # noqa: A001  (the command's name)
+    model: Annotated[Path, typer.Argument(help="A .gguf file, or a folder of shards.")],
+    data: Annotated[Path, typer.Argument(help="A table of recordings and texts, or a folder of both.")],
+    delay_ms: Annotated[
+        int, typer.Option(help="How far the text lags: 80..1200 in steps of 80, or 2400.")
+    ] = 480,
+    normalize_peak: Annotated[
+        bool, typer.Option("--normalize-peak", help="Scale each recording to a peak of 0.95 first.")
+    ] = False,
+    kv_cache: Annotated[str, typer.Option(help="Storage of keys and values: f16 or f32.")] = "f16",
+    language_normaliser: Annotated[
+        str,
+        typer.Option(
+            help="What texts go through before they are compared. english: Whisper's rules, numbers as digits."
+            " basic: case and punctuation off, any language. letters: basic, each letter a word (Chinese, Japanese)."
+            " none: as they are."
+        ),
+    ] = "basic",
+    text_column: Annotated[str | None, typer.Option(help="The table's column with the texts.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="The folder of the table's recordings.")] = None,
+    limit: Annotated[int | None, typer.Option(help="The first so many recordings only.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on stdout.")] = False,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the report here too.")] = None,
+    force: Force = False,
+) -> None:
+    """Measure a speech-to-text model on recordings whose text is known: WER, CER, real-time factor.
+
+    DATA is one of these:
+
+    - a TSV, CSV or JSON lines with the columns path and text, and perhaps group
+
+    - a table of FLEURS or Common Voice as it comes, the recordings unpacked beside it
+
+    - a folder with metadata.csv, such as Hugging Face's
+
+    - LibriSpeech's folders, or any with a .txt beside each recording
+
+    A recording without text is silence: words written there are counted per minute.
+
+    Ctrl-C reports what there is. Exit code: 0, 1 if a recording could not be read, 2 on errors, 130 if cancelled.
+    """
+    from shard_tools.evaluate.command import EvalOptions, run_eval  # its imports take a second
+
+    options = EvalOptions(
+        delay_ms=delay_ms,
+        normalize_peak=normalize_peak,
+        kv_cache=kv_cache,
+        normaliser=language_normaliser,
+        audio=audio,
+        text_column=text_column,
+        limit=limit,
+        as_json=as_json,
+        output=output,
+        force=force,
+    )
+    code = run_eval(model, data, options)
+    if code:
+        raise typer.Exit(code)
+
+
 def _types(overall: str, encoder: str | None, decoder: str | None, embedding: str | None) -> TensorTypes:
     given: tuple[Any, ...] = (overall, encoder, decoder, embedding)
     return TensorTypes(*given)
