@@ -1,0 +1,1 @@
+"""The embedded demo speech-to-text model: its data, training and export."""
