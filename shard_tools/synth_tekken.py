@@ -1,7 +1,7 @@
 """A made-up but valid tekken.json: 1000 special tokens, the 256 bytes, then invented words from syllables."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice, product
 from typing import Any, Final
 
@@ -29,23 +29,29 @@ _PATTERN: Final = (
 
 def synth_tekken(vocab_size: int) -> dict[str, Any]:
     """tekken.json for a model of `vocab_size` tokens, at least 1256; the same for the same size."""
-    pieces = islice(chain((bytes([value]) for value in range(_BYTES)), _words()), vocab_size - SPECIAL_TOKENS)
+    single_bytes = (bytes([value]) for value in range(_BYTES))
+    return tekken_json(islice(chain(single_bytes, _words()), vocab_size - SPECIAL_TOKENS))
+
+
+def tekken_json(pieces: Iterable[bytes]) -> dict[str, Any]:
+    """tekken.json whose token SPECIAL_TOKENS + i is the i-th of `pieces`; the first 256 must be the single bytes."""
+    vocab = [
+        {
+            "rank": rank,
+            "token_bytes": base64.b64encode(piece).decode(),
+            "token_str": piece.decode(errors="replace") if len(piece) > 1 else None,
+        }
+        for rank, piece in enumerate(pieces)
+    ]
     return {
         "config": {
             "pattern": _PATTERN,
-            "num_vocab_tokens": vocab_size - SPECIAL_TOKENS,
-            "default_vocab_size": vocab_size,
+            "num_vocab_tokens": len(vocab),
+            "default_vocab_size": SPECIAL_TOKENS + len(vocab),
             "default_num_special_tokens": SPECIAL_TOKENS,
             "version": "v7",
         },
-        "vocab": [
-            {
-                "rank": rank,
-                "token_bytes": base64.b64encode(piece).decode(),
-                "token_str": piece.decode(errors="replace") if len(piece) > 1 else None,
-            }
-            for rank, piece in enumerate(pieces)
-        ],
+        "vocab": vocab,
         "special_tokens": [
             {"rank": rank, "token_str": _NAMED.get(rank, f"<SPECIAL_{rank}>"), "is_control": True}
             for rank in range(SPECIAL_TOKENS)

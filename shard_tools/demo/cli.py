@@ -1,5 +1,6 @@
 """voxtab-shards demo-asr: the commands that make the embedded demo model."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -46,3 +47,29 @@ def data(
         typer.echo(printable(f"error[{error.code}]: {error}"), err=True)
         raise typer.Exit(2) from error
     typer.echo(f"{folder} is finished." if made else f"{folder} is finished already: nothing to do.")
+
+
+@app.command()
+def train(
+    corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="What `demo-asr data` made.")],
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder; a run in it goes on.")],
+    seed: Annotated[int, typer.Option(help="Of the first weights and of everything drawn.")] = 1,
+    steps: Annotated[int, typer.Option(help="Optimizer steps in all.")] = 6500,
+    batch: Annotated[int, typer.Option(help="Clips of 11.5 s a step.")] = 12,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Train the model: 90 minutes on two CPU cores. Losses and word errors are drawn in RUN/curves.png."""
+    from shard_tools.demo.train import TrainSettings
+    from shard_tools.demo.train import train as train_model
+
+    try:
+        train_model(
+            corpus,
+            folder,
+            TrainSettings(seed=seed, steps=steps, batch=batch),
+            device=device,
+            report=lambda entry: typer.echo(json.dumps(entry)),
+        )
+    except VoxtabError as error:
+        typer.echo(printable(f"error[{error.code}]: {error}"), err=True)
+        raise typer.Exit(2) from error
