@@ -4,15 +4,17 @@ Parts lie in a hidden folder until then, so a run that was interrupted goes on, 
 that the corpus is whole.
 """
 
+import errno
 import json
 import multiprocessing
 import os
 import shutil
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -25,14 +27,18 @@ from shard_tools.demo.pronunciation import pronounce
 from shard_tools.demo.spoken import SAMPLE_RATE
 from shard_tools.demo.tools import check_tools
 from shard_tools.demo.words import WORDS
+from shard_tools.progress import Progress, silent
 from voxtab.errors import VoxtabError
 
 _PARTS: Final = ".parts"
 _PLAN: Final = "plan.json"
+# The modules that decide a part's bytes.
+_SPEAKING: Final = (
+    *("corpus", "espeak", "festival", "flite", "part", "phrases", "plan"),
+    *("pronunciation", "spoken", "voices", "words"),
+)
 _NAMES: Final = frozenset((AUDIO, PHRASES, INFO, _PARTS))
 DEFAULT_HOURS: Final = 11.0
-
-Progress = Callable[[int, int], None]
 
 
 def make_corpus(
@@ -42,32 +48,34 @@ def make_corpus(
     hours: float = DEFAULT_HOURS,
     processes: int = 2,
     force: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> bool:
     """Make the corpus of `hours` of training speech in `folder`; False if it was there already.
 
     `progress` counts parts. The same seed and tools give the same bytes.
 
     Raises VoxtabError: tool-missing, option-invalid (another corpus or other files in the folder, without `force`;
-    impossible numbers), corpus-invalid, voice-silent.
+    impossible numbers; no permission to write), corpus-invalid, quota-full, voice-silent, synthesis-failed.
     """
     _check_options(seed, hours, processes)
+    if folder.exists() and not folder.is_dir():
+        raise VoxtabError("option-invalid", f"{folder} is a file.", "Give a folder.")
     if not force and _is_made(folder, seed, hours):
         return False
     tools = check_tools()
     foreign = choose_foreign(read_dictionary(), pronounce)
     parts = plan_parts(hours)
-    if force:
-        for name in (INFO, PHRASES, AUDIO):  # corpus.json first: what is left never looks whole
-            (folder / name).unlink(missing_ok=True)
-    workplace = _workplace(folder, seed, hours, tools, foreign)
-    _make_parts(workplace, parts, foreign, seed, processes, progress or _silent)
-    info = {"format": FORMAT, "version": VERSION, "seed": seed, "requested_hours": hours}
-    info |= _join(folder, workplace, parts) | {"words": list(WORDS), "tools": tools, "finished": True}
-    partial = workplace / INFO
-    partial.write_text(json.dumps(info, indent=1) + "\n", "utf-8")
-    os.replace(partial, folder / INFO)
-    shutil.rmtree(workplace)
+    with _writing(folder):
+        if force:
+            _remove(folder)
+        workplace = _workplace(folder, seed, hours, tools, foreign)
+        _make_parts(workplace, parts, foreign, seed, processes, progress)
+        info = {"format": FORMAT, "version": VERSION, "seed": seed, "requested_hours": hours}
+        info |= _join(folder, workplace, parts) | {"words": list(WORDS), "tools": tools, "finished": True}
+        partial = workplace / INFO
+        partial.write_text(json.dumps(info, indent=1) + "\n", "utf-8")
+        os.replace(partial, folder / INFO)
+        shutil.rmtree(workplace)
     return True
 
 
@@ -82,8 +90,6 @@ def _check_options(seed: int, hours: float, processes: int) -> None:
 
 def _is_made(folder: Path, seed: int, hours: float) -> bool:
     """Whether `folder` holds this very corpus. Raises VoxtabError option-invalid where it holds something else."""
-    if folder.exists() and not folder.is_dir():
-        raise VoxtabError("option-invalid", f"{folder} is a file.", "Give a folder.")
     info = read_info(folder)
     if info is not None:
         if (info.get("seed"), info.get("requested_hours"), info.get("words")) == (seed, hours, list(WORDS)):
@@ -103,10 +109,38 @@ def _is_made(folder: Path, seed: int, hours: float) -> bool:
     return False
 
 
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Raises VoxtabError quota-full or option-invalid where files cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise VoxtabError(
+                "quota-full",
+                f"The disk of {folder} is full.",
+                "An hour of speech takes 0.12 GB, twice that while it is made. Free some space and run it again.",
+            ) from error
+        raise VoxtabError(
+            "option-invalid",
+            f"Writing to {folder} failed: {error.filename or folder}: {error.strerror or error}.",
+            "Check the permissions, or choose another folder.",
+        ) from error
+
+
+def _remove(folder: Path) -> None:
+    """Remove a corpus, whole or begun; corpus.json first, so that what is left never looks whole."""
+    for name in (INFO, PHRASES, AUDIO):
+        (folder / name).unlink(missing_ok=True)
+    if (folder / _PARTS).exists():
+        shutil.rmtree(folder / _PARTS)
+
+
 def _workplace(folder: Path, seed: int, hours: float, tools: dict[str, str], foreign: Foreign) -> Path:
     """The hidden folder of parts, emptied unless it is of a run with the same plan."""
     workplace = folder / _PARTS
-    code = [(path.name, zlib.crc32(path.read_bytes())) for path in sorted(Path(__file__).parent.glob("*.py"))]
+    here = Path(__file__).parent
+    code = [zlib.crc32((here / f"{name}.py").read_bytes()) for name in _SPEAKING]
     plan = json.dumps([seed, hours, tools, asdict(foreign), code])
     path = workplace / _PLAN
     if not path.is_file() or path.read_text("utf-8") != plan:
@@ -164,15 +198,30 @@ def _join(folder: Path, workplace: Path, parts: list[Part]) -> dict[str, Any]:
     with partial_sound.open("wb") as sound, partial_lines.open("w", encoding="utf-8") as lines:
         for part in parts:
             sound_path, lines_path, tally_path = part_paths(workplace, part)
-            dropped.update(read_tally(tally_path).dropped)
+            try:
+                tally = read_tally(tally_path)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise _damaged(folder, part) from error
+            dropped.update(tally.dropped)
+            before = offset
             for phrase in read_phrases(lines_path):
-                lines.write(replace(phrase, offset=offset + phrase.offset).to_json() + "\n")
+                lines.write(replace(phrase, offset=before + phrase.offset).to_json() + "\n")
                 phrases[phrase.voice, phrase.split] += 1
                 samples[phrase.voice, phrase.split] += phrase.samples
             offset += _append(sound, sound_path)
+            if offset - before != tally.samples:
+                raise _damaged(folder, part)
     os.replace(partial_sound, folder / AUDIO)
     os.replace(partial_lines, folder / PHRASES)
     return _summary(phrases, samples, dropped)
+
+
+def _damaged(folder: Path, part: Part) -> VoxtabError:
+    return VoxtabError(
+        "corpus-invalid",
+        f"The part {part.name} of the corpus in {folder} is damaged.",
+        f"Make it again: voxtab-shards demo-asr data {folder} --force",
+    )
 
 
 def _append(file: BinaryIO, path: Path) -> int:
@@ -198,7 +247,3 @@ def _summary(
     for entry in voices.values():
         entry["hours"] = round(entry["hours"], 5)
     return {"hours": {split: round(length, 5) for split, length in hours.items()}, "voices": voices}
-
-
-def _silent(done: int, total: int) -> None:
-    del done, total

@@ -18,7 +18,7 @@ _SYNCHRONOUS: Final = 2
 _UTF8: Final = 1
 _BY_CHARACTER: Final = 1
 _RATE, _PITCH, _RANGE = 1, 3, 4
-# Its dictionary has these two as one word with one event; other voices give the first this share of the time.
+# Its dictionary has these two as one word with one event. flite gives the first this share of their time.
 _MERGED: Final = ("on", "the")
 _MERGED_SHARE: Final = 0.7
 _END_OF_LIST, _WORD_EVENT = 0, 1
@@ -108,47 +108,47 @@ class Espeak:
         library.events.clear()
         data = text.encode("ascii")
         library.calls.espeak_Synth(data, len(data) + 1, 0, _BY_CHARACTER, 0, _UTF8, None, None)
-        words = tuple(word.strip(",") for word in text.split())
         samples = np.frombuffer(b"".join(library.sound), np.int16)
-        starts = _starts(words, _positions(text), library.events, len(samples))
+        starts = word_starts(text, library.events, len(samples))
         if starts is None:
             return None
         seconds = tuple(start / library.rate for start in starts)
-        return Spoken(samples, library.rate, words, seconds, (*seconds[1:], len(samples) / library.rate))
+        length = len(samples) / library.rate
+        return Spoken(samples, library.rate, _words(text), seconds, (*seconds[1:], length))
 
 
-def _starts(
-    words: Sequence[str], positions: Sequence[int], events: Sequence[tuple[int, int, int]], length: int
-) -> list[float] | None:
-    """Each word's start in samples, from events of (position, length, sample); None where events do not fit."""
+def word_starts(text: str, events: Sequence[tuple[int, int, int]], length: int) -> list[float] | None:
+    """Each word's start in samples, from word events of (position from 1, letters, sample).
+
+    None where the events are not those of the words, one by one; "on the", which espeak-ng takes together, is shared.
+    """
+    words = _words(text)
+    positions = [
+        index + 1 for index, letter in enumerate(text) if letter != " " and text[:index][-1:] in ("", " ")
+    ]
     if len({event[0] for event in events}) != len(events):
         return None
     at = {position: (size, float(sample)) for position, size, sample in events}
-    starts: list[float | None] = []
+    edges: list[float | None] = []
     for index, (word, position) in enumerate(zip(words, positions, strict=True)):
         size, sample = at.pop(position, (0, 0.0))
         if size == len(word):
-            starts.append(sample)
-        elif size == 0 and index and (words[index - 1], word) == _MERGED:
-            starts.append(None)
+            edges.append(sample)
+        elif size == 0 and words[max(index - 1, 0) : index + 1] == _MERGED:
+            edges.append(None)
         else:
             return None
     if at:
         return None
-    edges = [*starts, float(length)]
-    for index, start in enumerate(starts):
-        if start is None:
-            before, after = edges[index - 1], edges[index + 1]
-            if before is None or after is None:
-                return None
-            edges[index] = before + _MERGED_SHARE * (after - before)
-    return [edge for edge in edges[:-1] if edge is not None]
+    edges.append(float(length))
+    starts: list[float] = []
+    for before, here, after in zip((None, *edges), edges, edges[1:], strict=False):
+        if here is not None:
+            starts.append(here)
+        elif before is not None and after is not None:
+            starts.append(before + _MERGED_SHARE * (after - before))
+    return starts if len(starts) == len(words) else None
 
 
-def _positions(text: str) -> list[int]:
-    """Where each word starts, from 1, as events count."""
-    return [
-        index + 1
-        for index, letter in enumerate(text)
-        if letter != " " and (index == 0 or text[index - 1] == " ")
-    ]
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip(",") for word in text.split())

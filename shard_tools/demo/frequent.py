@@ -1,4 +1,4 @@
-"""Frequent English words outside the vocabulary: Debian's word list has no frequencies."""
+"""Frequent English words: Debian's word list has no frequencies."""
 
 from typing import Final
 
@@ -87,4 +87,4 @@ martin lucy oliver sophie
 """
 
 FREQUENT: Final[tuple[str, ...]] = tuple(_TEXT.split())
-"""Lower case; some may sound too much like the vocabulary and are then left out."""
+"""Lower case. Those of the vocabulary, or too much like it, are left out where foreign words are chosen."""

@@ -4,7 +4,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -27,8 +27,9 @@ _TRIES: Final = 40  # phrases that a voice may fail one after another
 
 @dataclass(frozen=True)
 class PartTally:
-    """What a part has come to: phrases dropped, by voice."""
+    """What a part has come to: samples written, and phrases dropped by voice."""
 
+    samples: int
     dropped: dict[str, int]
 
 
@@ -52,13 +53,14 @@ def make_part(folder: Path, part: Part, foreign: Foreign, seed: int) -> None:
             lines.write(replace(phrase, offset=offset).to_json() + "\n")
             offset += phrase.samples
     partial = tally_path.with_suffix(".partial")
-    partial.write_text(json.dumps({"dropped": dropped}), "utf-8")
+    partial.write_text(json.dumps(asdict(PartTally(offset, dropped))), "utf-8")
     os.replace(partial, tally_path)
 
 
 def read_tally(path: Path) -> PartTally:
-    """As `make_part` wrote it."""
-    return PartTally(dict(json.loads(path.read_text("utf-8"))["dropped"]))
+    """As `make_part` wrote it. Raises ValueError, KeyError or TypeError for anything else."""
+    row = json.loads(path.read_text("utf-8"))
+    return PartTally(int(row["samples"]), {str(voice): int(count) for voice, count in row["dropped"].items()})
 
 
 def _phrases(
