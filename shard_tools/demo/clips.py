@@ -35,11 +35,13 @@ _OTHER_DELAYS: Final = (1 - sum(_DELAY_WEIGHTS.values())) / (len(DELAYS) - len(_
 _DELAY_CHANCES: Final = [_DELAY_WEIGHTS.get(delay, _OTHER_DELAYS) for delay in DELAYS]
 
 _WORDLESS_CLIPS: Final = 0.08
+# Clips cut out of a stream that has long been running: no beginning is in sight, as after a minute of live captions.
+_RUNNING_CLIPS: Final = 0.2
 
 
 @dataclass(frozen=True)
 class Clip:
-    """sound: f32[CLIP_SAMPLES], 16 kHz, its first `left_pad` tokens silent."""
+    """sound: f32[CLIP_SAMPLES], 16 kHz, its first `left_pad` tokens silent; 0 is a stream that was running before."""
 
     sound: Floats
     left_pad: int
@@ -64,6 +66,8 @@ class ClipMixer:
         rng = np.random.default_rng((self._seed, number))
         delay = int(rng.choice(DELAYS, p=_DELAY_CHANCES))
         left_pad = LEFT_PAD_TOKENS if rng.random() < 0.25 else int(rng.integers(3, LEFT_PAD_TOKENS))
+        if rng.random() < _RUNNING_CLIPS:
+            left_pad = 0
         start = left_pad * TOKEN_SAMPLES
         sound = np.zeros(CLIP_SAMPLES, np.float32)
         if rng.random() < _WORDLESS_CLIPS:

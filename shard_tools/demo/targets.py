@@ -52,7 +52,8 @@ def clip_targets(
 ) -> Targets:
     """[STREAMING_WORD] `delay` tokens after the token in which a word ends, its text one later.
 
-    A word that finds its place taken waits. spoken: in order of time; left_pad, delay: tokens.
+    A word that finds its place taken waits. spoken: in order of time; left_pad, delay: tokens. With no padding the
+    clip is a piece of a running stream: it has no BOS.
     """
     next_tokens = np.full(CLIP_TOKENS + 1, STREAMING_PAD, np.int64)
     fed = next_tokens.copy()
@@ -74,7 +75,7 @@ def clip_targets(
     next_tokens = next_tokens[:CLIP_TOKENS]
     weights = np.where(next_tokens == STREAMING_PAD, np.float32(_PAD_WEIGHT), np.float32(1))
     weights[: left_pad + delay] = 0
-    tokens = np.concatenate(([BOS], fed[: CLIP_TOKENS - 1]))
+    tokens = np.concatenate(([BOS if left_pad else STREAMING_PAD], fed[: CLIP_TOKENS - 1]))
     return Targets(tokens, next_tokens, weights, _phones(spoken), _ended(spoken, word_count))
 
 
