@@ -65,8 +65,8 @@ class Festival:
         self._folder.cleanup()
 
     def say(self, text: str, settings: Mapping[str, float]) -> Spoken | None:
-        """The text's sound and words. Settings: stretch, f0_mean and f0_std (Hz; diphones), rate and
-        half_tones (HTS)."""
+        """The text's sound and words. Settings: stretch, f0_mean and f0_std (Hz) of diphones, rate of HTS, whose
+        pitch festival cannot change."""
         self._write(_settings(self._voice, settings) + f'(voxtab_say "{text}" "{self._sound}")\n')
         segments: list[tuple[float, str | None, str]] = []
         assert self._process.stdout is not None
@@ -93,8 +93,8 @@ class Festival:
 def _settings(voice: str, settings: Mapping[str, float]) -> str:
     """Scheme that sets pitch and rate: the two kinds of voices take them in different ways."""
     if voice.endswith("_hts"):
-        options = f'(list "-r" {settings["rate"]:.3f}) (list "-fm" {settings["half_tones"]:.3f})'
-        return f"(set! hts_engine_params (append {voice}::hts_engine_params (list {options})))\n"
+        rate = f'(list "-r" {settings["rate"]:.3f})'
+        return f"(set! hts_engine_params (append {voice}::hts_engine_params (list {rate})))\n"
     target = f"(target_f0_mean {settings['f0_mean']:.1f}) (target_f0_std {settings['f0_std']:.1f})"
     return (
         f"(Parameter.set 'Duration_Stretch {settings['stretch']:.3f})\n"

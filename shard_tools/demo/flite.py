@@ -15,6 +15,10 @@ from shard_tools.demo.spoken import Spoken, spoken_from_segments
 from voxtab.errors import VoxtabError
 
 VOICES: Final = ("slt", "awb", "kal", "kal16", "rms")
+# flite keeps the address of a name that it does not know yet, so these must live as long as it does.
+_FEATURES: Final = {
+    name: name.encode() for name in ("duration_stretch", "int_f0_target_mean", "int_f0_target_stddev")
+}
 _WORD_PATH: Final = b"R:SylStructure.parent.parent"
 
 
@@ -78,9 +82,9 @@ class Flite:
         self._delete = flite_function(library, "delete_utterance", None, pointer)
 
     def say(self, text: str, features: Mapping[str, float]) -> Spoken | None:
-        """The text's sound and words; None where flite gives none. Features stay set."""
+        """The text's sound and words; None where flite gives none. Features stay set. Raises KeyError for others."""
         for name, value in features.items():
-            self._set(self._features, name.encode(), value)
+            self._set(self._features, _FEATURES[name], value)
         utterance = self._synthesize(text.encode("ascii"), self._voice)
         if not utterance:
             return None

@@ -148,7 +148,6 @@ def _festival(engine: Festival, name: str, manner: Manner) -> Say:
             "f0_mean": mean * 2**octaves,
             "f0_std": spread * melody,
             "rate": rate,
-            "half_tones": 12 * octaves,
         }
         return engine.say(text, settings)
 
