@@ -16,7 +16,7 @@ def read_audio(path: Path) -> npt.NDArray[np.float32]:
     audio-undecodable or audio-empty."""
     try:
         sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (OSError, soundfile.SoundFileError) as error:
+    except (OSError, MemoryError, soundfile.SoundFileError) as error:  # a header can promise any length
         raise VoxtabError(
             "audio-undecodable",
             f"{path} can't be read as sound: {error}.",

@@ -125,7 +125,12 @@ async def _transcribe(
         TextColumn("transcribing"), BarColumn(), TimeRemainingColumn(), console=_stderr, transient=True
     ) as bars:
         bar = bars.add_task("", total=len(pcm) / 16000)
-        await _run(session, pcm, chunk_ms, lambda: bars.update(bar, completed=session.heard_s))
+
+        async def tick() -> None:
+            bars.update(bar, completed=session.heard_s)
+            await asyncio.sleep(0)  # where Ctrl-C takes effect: natively nothing else gives way
+
+        await _run(session, pcm, chunk_ms, tick)
     return session.result()
 
 
@@ -138,13 +143,13 @@ async def _run(
         # As a live source would, or as fast as it is taken, without a long recording waiting inside the session.
         while start + size < len(pcm) and (chunk_ms or session.backlog > size // 2):
             await session.step()
-            tick()
+            await tick()
             if chunk_ms or session.done:
                 break
     session.close()
     while not session.done:
         await session.step()
-        tick()
+        await tick()
 
 
 def _write_trace(path: Path, trace: Trace) -> None:

@@ -1,5 +1,6 @@
 """Models on disk: one GGUF, a shard set with or without a manifest, or the parts of a gguf-split set."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ class FileSource(ModelSource):
                 since_drain = 0
             if self._progress is not None:
                 self._progress(self._done, sum(self.stream_bytes))
+            await asyncio.sleep(0)  # where Ctrl-C takes effect
 
     def _read_part(self, part: _Part, offset: int, length: int) -> bytes:
         try:
