@@ -1,0 +1,114 @@
+"""From tensors in a GGUF to layers on the GPU: asked for by Mistral's name, checked by shape, planned for upload."""
+
+from collections.abc import Callable
+
+from voxtab.errors import VoxtabError
+from voxtab.formats.gguf import GgufTensor
+from voxtab.formats.gguf_split import MergedGguf
+from voxtab.formats.tekken import GGUF_VOCAB_KEY, Tekken
+from voxtab.gpu.base import Buffer, Gpu
+from voxtab.models.source import ModelSource
+from voxtab.models.stack_config import LayerSizes
+from voxtab.nn.block import TransformerBlock
+from voxtab.nn.upload import PLAIN_TYPES, Upload
+from voxtab.nn.weights import Linear
+
+
+class TensorLoader:
+    """Makes layers of a file's tensors. `short_name`: Mistral's name -> the one our GGUFs use; a file may use either.
+
+    All methods raise VoxtabError not-voxtral for a tensor that is absent or of another shape, unsupported-type,
+    adapter-too-small.
+    """
+
+    def __init__(
+        self, directory: MergedGguf, upload: Upload, short_name: Callable[[str], str], model: str
+    ) -> None:
+        self.upload = upload
+        self._tensors = directory.tensors
+        self._short_name = short_name
+        self._model = model
+
+    def block(self, prefix: str, sizes: LayerSizes, biases: bool = False) -> TransformerBlock:
+        """A layer by the names all stacks share; `biases`: whether wq, wv, wo and w2 have one."""
+        d, f = sizes.dim, sizes.hidden_dim
+        a, k = sizes.n_heads * sizes.head_dim, sizes.n_kv_heads * sizes.head_dim
+        return TransformerBlock(
+            attention_norm=self.vector(prefix + "attention_norm.weight", d),
+            wq=self.linear(prefix + "attention.wq.", a, d, biases),
+            wk=self.linear(prefix + "attention.wk.", k, d),
+            wv=self.linear(prefix + "attention.wv.", k, d, biases),
+            wo=self.linear(prefix + "attention.wo.", d, a, biases),
+            ffn_norm=self.vector(prefix + "ffn_norm.weight", d),
+            w1=self.linear(prefix + "feed_forward.w1.", f, d),
+            w2=self.linear(prefix + "feed_forward.w2.", d, f, biases),
+            w3=self.linear(prefix + "feed_forward.w3.", f, d),
+            norm_eps=sizes.norm_eps,
+        )
+
+    def linear(self, prefix: str, rows: int, cols: int, bias: bool = False) -> Linear:
+        """`<prefix>weight` [rows, cols] and, if it has one, `<prefix>bias` [rows]."""
+        weight = self.upload.matrix(*self.find(prefix + "weight", (rows, cols)))
+        return Linear(weight, self.vector(prefix + "bias", rows) if bias else None)
+
+    def convolution(self, prefix: str, outputs: int, inputs: int, taps: int) -> Linear:
+        """`<prefix>weight` [outputs, inputs, taps] as a matrix over `taps` rows end to end, and its bias."""
+        weight = self.upload.convolution(*self.find(prefix + "weight", (outputs, inputs, taps)))
+        return Linear(weight, self.vector(prefix + "bias", outputs))
+
+    def vector(self, name: str, size: int) -> Buffer:
+        """f32[size]."""
+        return self.upload.vector(*self.find(name, (size,)))
+
+    def find(self, name: str, shape: tuple[int, ...]) -> tuple[int, GgufTensor]:
+        """The number of the file and the tensor in it, for Upload's methods."""
+        found = self._tensors.get(name) or self._tensors.get(self._short_name(name))
+        if found is None:
+            raise self._refusal(f"the tensor {self._short_name(name)} ({name}) is missing")
+        # GGUF writers drop outer dimensions of 1, and some keep biases as [1, n].
+        actual, plain = found[1].shape, found[1].type in PLAIN_TYPES
+        if actual != shape and not (plain and _squeezed(actual) == _squeezed(shape)):
+            raise self._refusal(f"{found[1].name} has shape {list(actual)}, not {list(shape)}")
+        file, tensor = found
+        return file, GgufTensor(tensor.name, tensor.type, shape, tensor.offset, tensor.nbytes)
+
+    def _refusal(self, reason: str) -> VoxtabError:
+        return VoxtabError(
+            "not-voxtral",
+            f"This GGUF does not hold a whole {self._model} model: {reason}.",
+            "Make the file again with voxtab-shards quantize, or download another one.",
+        )
+
+
+async def fill(gpu: Gpu, source: ModelSource, upload: Upload) -> None:
+    """Stream the file once, carrying out what was planned."""
+    await gpu.ready()
+    pieces = upload.ordered()
+    for stream in range(len(source.stream_bytes)):
+        await source.upload(gpu, stream, [piece for piece in pieces if piece.file == stream])
+    await gpu.drain()
+
+
+def load_tekken(directory: MergedGguf, beside: bytes | None, vocab_size: int) -> Tekken:
+    """The tokenizer from the GGUF's metadata, else from a tekken.json lying beside the file. Raises TokenizerError."""
+    if GGUF_VOCAB_KEY in directory.metadata:
+        tekken = Tekken.from_gguf(directory.metadata)
+    elif beside is not None:
+        tekken = Tekken.from_json(beside)
+    else:
+        raise VoxtabError(
+            "tokenizer-invalid",
+            "This GGUF holds no tokenizer, and no tekken.json lies beside it.",
+            "Put the model's tekken.json into the same folder, or make the file with voxtab-shards quantize.",
+        )
+    if tekken.vocab_size < vocab_size:
+        raise VoxtabError(
+            "tokenizer-invalid",
+            f"The tokenizer has {tekken.vocab_size} entries; the model writes {vocab_size}.",
+            "Use the tekken.json of the same checkpoint as the model.",
+        )
+    return tekken
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(size for size in shape if size != 1)
