@@ -99,17 +99,18 @@ def test_linear_equals_numpy(
         rows, cols = shape
         weight, meant = uploaded(gpu, kind, rng.standard_normal(shape).astype(np.float32))
         assert bindings == "default" or rows < 65 or len(weight.segments) > 1
-        bias = rng.standard_normal(rows).astype(np.float32)
-        bias_buffer = gpu.buffer(bias.nbytes, "bias")
-        gpu.write(bias_buffer, 0, bias.tobytes())
+        values = rng.standard_normal(rows).astype(np.float32)
+        buffer = gpu.buffer(values.nbytes, "bias or scale")
+        gpu.write(buffer, 0, values.tobytes())
         for n in (1, 3, 11):
             for epilogue in Epilogue:
                 x = rng.standard_normal((n, cols)).astype(np.float32)
                 before = rng.standard_normal((n, rows)).astype(np.float32)
-                with_bias = bool(rng.integers(2))
-                layer = Linear(weight, bias_buffer if with_bias else None)
+                use = rng.integers(3)
+                layer = (Linear(weight), Linear(weight, bias=buffer), Linear(weight, scale=buffer))[use]
                 got = computed(gpu, layer, x, before, epilogue)
-                total = x.astype(np.float64) @ meant.astype(np.float64).T + (bias if with_bias else 0)
+                product = x.astype(np.float64) @ meant.astype(np.float64).T
+                total = (product, product + values, product * values)[use]
                 want = expected(total, before, epilogue)
                 scale = np.abs(x) @ np.abs(meant).T + 1
                 worst = np.max(np.abs(got - want) / scale)

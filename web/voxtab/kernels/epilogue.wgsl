@@ -1,5 +1,6 @@
 override EPILOGUE: u32 = 0u;  // 0 store, 1 add to y, 2 GELU, 3 y = SiLU(y) times the sum
-override HAS_BIAS: u32 = 0u;
+override HAS_BIAS: u32 = 0u;   // add row_values[row]
+override HAS_SCALE: u32 = 0u;  // multiply by row_values[row], before anything is added
 
 // The exact GELU needs erf, which WGSL lacks. W. J. Cody's rational form (1969) near 0, where the result is small; beyond,
 // one minus the Chebyshev fit of erfc in Numerical Recipes (6.2), 1.2e-7 relative.
@@ -19,7 +20,10 @@ fn erf(v: f32) -> f32 {
 fn finish(row: u32, at: u32, sum: f32) {
   var value = sum;
   if (HAS_BIAS == 1u) {
-    value += bias[row];
+    value += row_values[row];
+  }
+  if (HAS_SCALE == 1u) {
+    value *= row_values[row];
   }
   if (EPILOGUE == 1u) {
     value += y[at];

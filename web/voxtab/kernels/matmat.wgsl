@@ -1,10 +1,10 @@
-// y[p, r] = epilogue(sum_c W[r, c] x[p, c] + bias[r]) for n rows p of x
+// y[p, r] = epilogue(sum_c W[r, c] x[p, c]) for n rows p of x; epilogue.wgsl: a bias or scale a row, then GELU and the like
 // W: rows x cols, see weights.wgsl; x row p at x_offset + p x_stride; y row p at y_offset + p y_stride.
 // grid: (ceil(rows / 64), ceil(n / {{ columns }})) workgroups of 16 threads; a thread holds 4 rows of W x {{ columns }} rows of x in registers.
 {% import "weights.wgsl" as w %}
 {{ w.bindings(weight) }}
 @group(0) @binding(2) var<storage, read> x: array<{{ w.value_type(weight) }}>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> row_values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 {% include "linear_dims.wgsl" %}
 

@@ -1,11 +1,11 @@
-// y[r] = epilogue(sum_c W[r, c] x[c] + bias[r])
+// y[r] = epilogue(sum_c W[r, c] x[c]); epilogue.wgsl: a bias or scale a row, then GELU and the like
 // W: rows x cols, see weights.wgsl; x: f32[cols] at x_offset; y: f32[rows] at y_offset + row_begin.
 // grid: ceil(rows / {{ rows }}) workgroups of {{ threads }} threads. Every thread takes each {{ threads }}th block of all {{ rows }} rows, so one
 // load of x serves {{ rows }} rows. Bytes read: the weights once.
 {% import "weights.wgsl" as w %}
 {{ w.bindings(weight) }}
 @group(0) @binding(2) var<storage, read> x: array<{{ w.value_type(weight) }}>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> row_values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 {% include "linear_dims.wgsl" %}
 

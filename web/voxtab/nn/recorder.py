@@ -69,11 +69,15 @@ class Recorder:
         *,
         x_stride: int | None = None,
     ) -> Tensor:
-        """out[i] = epilogue(W x[i] + bias) for i < n. `x_stride` (floats) makes rows of x overlap, as a convolution
+        """out[i] = epilogue(layer(x[i])) for i < n. `x_stride` (floats) makes rows of x overlap, as a convolution
         wants; otherwise rows are x.width apart."""
         weight = layer.weight
         stride = x.width if x_stride is None else x_stride
-        constants = {"EPILOGUE": int(epilogue), "HAS_BIAS": int(layer.bias is not None)}
+        constants = {
+            "EPILOGUE": int(epilogue),
+            "HAS_BIAS": int(layer.bias is not None),
+            "HAS_SCALE": int(layer.scale is not None),
+        }
         for segment in weight.segments:
             dims = (
                 *(segment.rows, weight.blocks, segment.row_begin, n),
@@ -82,7 +86,7 @@ class Recorder:
             bindings = [
                 *_weight_bindings(segment),
                 (2, x.buffer),
-                *([(3, layer.bias)] if layer.bias else [(3, self._nothing)]),
+                (3, layer.bias or layer.scale or self._nothing),
                 (4, out.buffer),
             ]
             if n == 1:

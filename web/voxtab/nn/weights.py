@@ -36,10 +36,11 @@ class Weight:
 
 @dataclass(frozen=True)
 class Linear:
-    """y = W x + bias. `bias`: f32[rows], or None."""
+    """y = W x + bias, or scale (W x). `bias`, `scale`: f32[rows], at most one of them."""
 
     weight: Weight
     bias: Buffer | None = None
+    scale: Buffer | None = None
 
 
 @dataclass(frozen=True)
