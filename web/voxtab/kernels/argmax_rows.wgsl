@@ -1,10 +1,10 @@
 // Best (value, index) of each of 64 slices of the logits; ties go to the lower index. With a temperature, Gumbel noise is
 // added to logits / temperature, so that the largest is a sample of the softmax (Gumbel-max).
-// logits: f32[count]; best: (value bits, index)[64]; grid: 64 workgroups of 64.
+// logits: f32[count], the ones before `first` are masked; best: (value bits, index)[64]; grid: 64 workgroups of 64.
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read_write> best: array<vec2<u32>>;
 @group(0) @binding(2) var<storage, read> control: array<u32>;
-struct Dims { count: u32, inverse_temperature: u32, seed: u32 }
+struct Dims { count: u32, inverse_temperature: u32, seed: u32, first: u32 }
 @group(0) @binding(3) var<uniform> dims: Dims;
 var<workgroup> values: array<f32, 64>;
 var<workgroup> indices: array<u32, 64>;
@@ -21,7 +21,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let inverse = bitcast<f32>(dims.inverse_temperature);
   var value = -3.0e38;
   var index = 0xFFFFFFFFu;
-  for (var i = group.x * 64u + lane; i < dims.count; i += 4096u) {
+  for (var i = dims.first + group.x * 64u + lane; i < dims.count; i += 4096u) {
     var here = logits[i];
     if (inverse > 0.0) {
       let uniform01 = (f32(hash(hash(hash(dims.seed) + control[0]) + i) >> 8u) + 0.5) / 16777216.0;

@@ -10,27 +10,7 @@ struct Dims { rows: u32, blocks: u32, row_begin: u32, width: u32, token_slots: u
 @group(0) @binding(5) var<uniform> dims: Dims;
 @group(0) @binding(6) var<storage, read> control: array<u32>;
 
-fn element(row: u32, c: u32) -> f32 {
-  let block = c / {{ w.block_elements(weight) }}u;
-  let at = row * dims.blocks + block;
-{% if weight == "q4_0" %}
-  let j = c % 32u;
-  let word = quants[at][(j % 16u) / 4u];
-  let nibble = (word >> ((j % 4u) * 8u + select(0u, 4u, j >= 16u))) & 15u;
-  return (f32(nibble) - 8.0) * scale_of(row, block, dims.blocks);
-{% elif weight == "q8_0" %}
-  let j = c % 32u;
-  let word = quants[at * 2u + j / 16u][(j % 16u) / 4u] ^ 0x80808080u;
-  return (f32((word >> ((j % 4u) * 8u)) & 255u) - 128.0) * scale_of(row, block, dims.blocks);
-{% elif weight == "f16" %}
-  let j = c % 8u;
-  return unpack2x16float(quants[at][j / 2u])[j % 2u];
-{% elif weight == "f32" %}
-  return quants[at][c % 4u];
-{% else %}
-  return quants[at];
-{% endif %}
-}
+{% include "weight_element.wgsl" %}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
