@@ -31,9 +31,9 @@ class Fields:
         return int(value)
 
     def wholes(self, key: str, default: tuple[int, ...], least: int, most: int) -> tuple[int, ...]:
-        """An array of 1 to 256 numbers, each in range."""
+        """An array of at most 256 numbers, each in range; empty only where the default is."""
         values = self._metadata.get(f"{self._prefix}.{key}", default)
-        if not isinstance(values, list | tuple) or not 1 <= len(values) <= 256:
+        if not isinstance(values, list | tuple) or not min(1, len(default)) <= len(values) <= 256:
             raise self.wrong_value(key)
         if not all(_is_whole(value, least, most) for value in values):
             raise self.wrong_value(key)
@@ -45,12 +45,17 @@ class Fields:
             raise self.wrong_value(key)
         return float(value)
 
-    def words(self, key: str) -> tuple[str, ...]:
-        """An array of at most 1024 strings; absent: none."""
-        values = self._metadata.get(f"{self._prefix}.{key}", ())
-        if not isinstance(values, list | tuple) or len(values) > 1024:
+    def word(self, key: str) -> str:
+        """A short string; absent: empty."""
+        value = self._metadata.get(f"{self._prefix}.{key}", "")
+        if not _is_word(value):
             raise self.wrong_value(key)
-        if not all(isinstance(value, str) and 1 <= len(value) <= 64 for value in values):
+        return str(value)
+
+    def words(self, key: str) -> tuple[str, ...]:
+        """An array of at most 256 short strings; absent: none."""
+        values = self._metadata.get(f"{self._prefix}.{key}", ())
+        if not isinstance(values, list | tuple) or len(values) > 256 or not all(map(_is_word, values)):
             raise self.wrong_value(key)
         return tuple(values)
 
@@ -65,6 +70,10 @@ class Fields:
             f"This GGUF does not describe a {self._model} model: {reason}.",
             "Make the file again with voxtab-shards quantize, or download another one.",
         )
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 64
 
 
 def _is_whole(value: Any, least: int, most: int, multiple: int = 1) -> bool:
