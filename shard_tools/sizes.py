@@ -4,23 +4,19 @@ A model is an audio encoder, an adapter and a text decoder whose token embedding
 Shapes are [out, in], as in the safetensors file.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from shard_tools.params_section import MAX_DIM, MAX_LAYERS, MAX_VOCABULARY, Section
 from voxtab.errors import VoxtabError
 from voxtab.models.log_mel import HOP, SAMPLE_RATE, WINDOW
 from voxtab.models.tensor_names import ADAPTER, ENCODER, TOKEN_EMBEDDING
 
-# Far above any real model, far below what would exhaust memory while checking.
-MAX_DIM: Final = 1 << 17
-MAX_LAYERS: Final = 512
-MAX_VOCABULARY: Final = 1 << 22
-
 
 @dataclass(frozen=True)
-class StackSizes:
-    """One transformer stack. `window` counts visible positions, the query's own included."""
+class LayerSizes:
+    """A stack of transformer layers: attention of heads x head_dim, and a SwiGLU of width `ffn`."""
 
     dim: int
     layers: int
@@ -28,9 +24,6 @@ class StackSizes:
     kv_heads: int
     head_dim: int
     ffn: int
-    window: int
-    rope_theta: float = 1e6
-    norm_eps: float = 1e-5
 
     @property
     def attention_dim(self) -> int:
@@ -39,6 +32,15 @@ class StackSizes:
     @property
     def kv_dim(self) -> int:
         return self.kv_heads * self.head_dim
+
+
+@dataclass(frozen=True)
+class StackSizes(LayerSizes):
+    """A causal, rotary stack. `window` counts visible positions, the query's own included."""
+
+    window: int
+    rope_theta: float = 1e6
+    norm_eps: float = 1e-5
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class ModelSizes:
     @classmethod
     def from_params(cls, params: Any) -> "ModelSizes":
         """Check a parsed params.json. Raises VoxtabError `not-voxtral` or `checkpoint-invalid`."""
-        top = _Section(params, "params.json")
+        top = Section(params, "params.json", "Voxtral Realtime")
         if "multimodal" not in top.values or "whisper_model_args" not in top.section("multimodal").values:
             raise VoxtabError(
                 "not-voxtral",
@@ -194,77 +196,47 @@ VOXTRAL_REALTIME_4B: Final = ModelSizes(
 )
 
 
-def _stack(section: "_Section") -> StackSizes:
-    stack = StackSizes(
+def read_layers(section: Section) -> LayerSizes:
+    """The sizes that all stacks have, under Mistral's keys."""
+    sizes = LayerSizes(
         dim=section.integer("dim", 1, MAX_DIM),
         layers=section.integer("n_layers", 1, MAX_LAYERS),
         heads=section.integer("n_heads", 1, 4096),
         kv_heads=section.integer("n_kv_heads", 1, 4096),
         head_dim=section.integer("head_dim", 2, 4096),
         ffn=section.integer("hidden_dim", 1, MAX_DIM),
+    )
+    if sizes.head_dim % 2:
+        raise section.error("head_dim", sizes.head_dim, "an even number")
+    if sizes.heads % sizes.kv_heads:
+        raise section.error("n_kv_heads", sizes.kv_heads, f"a divisor of n_heads, {sizes.heads}")
+    return sizes
+
+
+def layer_params(sizes: LayerSizes) -> dict[str, Any]:
+    """What `read_layers` reads."""
+    return {
+        "dim": sizes.dim,
+        "n_layers": sizes.layers,
+        "head_dim": sizes.head_dim,
+        "hidden_dim": sizes.ffn,
+        "n_heads": sizes.heads,
+        "n_kv_heads": sizes.kv_heads,
+    }
+
+
+def _stack(section: Section) -> StackSizes:
+    return StackSizes(
+        **asdict(read_layers(section)),
         window=section.integer("sliding_window", 1, 1 << 30),
         rope_theta=section.number("rope_theta"),
         norm_eps=section.number("norm_eps"),
     )
-    if stack.head_dim % 2:
-        raise section.error("head_dim", stack.head_dim, "an even number")
-    if stack.heads % stack.kv_heads:
-        raise section.error("n_kv_heads", stack.kv_heads, f"a divisor of n_heads, {stack.heads}")
-    return stack
 
 
 def _stack_params(stack: StackSizes) -> dict[str, Any]:
-    return {
-        "dim": stack.dim,
-        "n_layers": stack.layers,
-        "head_dim": stack.head_dim,
-        "hidden_dim": stack.ffn,
-        "n_heads": stack.heads,
-        "n_kv_heads": stack.kv_heads,
+    return layer_params(stack) | {
         "rope_theta": stack.rope_theta,
         "norm_eps": stack.norm_eps,
         "sliding_window": stack.window,
     }
-
-
-class _Section:
-    """One object of params.json; every getter names the key in its error."""
-
-    def __init__(self, values: Any, path: str) -> None:
-        if not isinstance(values, Mapping):
-            raise VoxtabError("checkpoint-invalid", f"{path} is not a JSON object.", _HINT)
-        self.values = values
-        self.path = path
-
-    def section(self, key: str) -> "_Section":
-        return _Section(
-            self.values.get(key), f"{self.path}: {key}" if ": " not in self.path else f"{self.path}.{key}"
-        )
-
-    def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
-        value = self.values.get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise self.error(key, value, f"an integer from {low} to {high}")
-        return value
-
-    def number(self, key: str, signed: bool = False) -> float:
-        value = self.values.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.error(key, value, "a number")
-        if abs(value) < 1e30 and (signed or value > 0):
-            return float(value)
-        raise self.error(key, value, "a number" if signed else "a positive number")
-
-    def expect(self, key: str, expected: Any) -> None:
-        value = self.values.get(key, expected)
-        if value != expected:
-            raise VoxtabError(
-                "not-voxtral", f"{self.path}: {key} is {value!r}, Voxtral Realtime has {expected!r}."
-            )
-
-    def error(self, key: str, value: Any, wanted: str) -> VoxtabError:
-        shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
-        return VoxtabError("checkpoint-invalid", f"{self.path}: {key} is {shown}, expected {wanted}.", _HINT)
-
-
-_HINT = "Download the checkpoint again, or check who wrote its params.json."
