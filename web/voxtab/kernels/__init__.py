@@ -15,6 +15,8 @@ CACHE_TYPES = ("f16", "f32")
 VECTOR_TILES = {"software": (16, 16), "gpu": (32, 8)}
 # Columns of the matrix-matrix kernel: 4 for an 80 ms chunk of the encoder, 8 for anything larger.
 MATRIX_COLUMNS = (4, 8)
+# The acoustic head's: both guidance branches of its last token, or of all three.
+FLOW_COLUMNS = (2, 6)
 # Threads, and keys a tile, of the attention kernel: as many as a head has pairs, so that none is idle.
 ATTENTION_THREADS = (16, 32, 64)
 
@@ -31,18 +33,22 @@ def variants() -> list[tuple[str, dict[str, Any]]]:
         "advance",
         "shift_rows",
         "copy_rows",
+        *("attend_tokens", "choose_codes", "euler_step", "gather_rows", "load_frame_row"),
     )
     found: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in plain]
-    found += [("ring_store", {}), ("repack_conv", {})]
+    found += [("ring_store", {}), ("repack_conv", {}), ("repack_upsampling", {}), ("fold_weight_norm", {})]
+    found += [("codec_latent", {}), ("reflect_rows", {})]
     for weight in WEIGHT_TYPES:
         found += [
             ("matvec", {"weight": weight, "threads": threads, "rows": rows})
             for threads, rows in VECTOR_TILES.values()
         ]
-        found += [("matmat", {"weight": weight, "columns": columns}) for columns in MATRIX_COLUMNS]
-        found.append(("embed", {"weight": weight}))
+        found += [
+            ("matmat", {"weight": weight, "columns": columns}) for columns in (*MATRIX_COLUMNS, *FLOW_COLUMNS)
+        ]
+        found += [(name, {"weight": weight}) for name in ("embed", "embed_prompt", "embed_codes")]
     for kind in CACHE_TYPES:
-        found.append(("rope_store", {"cache": kind}))
+        found += [("rope_store", {"cache": kind}), ("norm_store", {"cache": kind})]
         found += [("attention", {"cache": kind, "threads": threads}) for threads in ATTENTION_THREADS]
     found += [("repack_blocks", {"weight": weight}) for weight in ("q4_0", "q8_0")]
     found += [("widen", {"source": source}) for source in ("f16", "bf16")]

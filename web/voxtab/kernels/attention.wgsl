@@ -1,5 +1,6 @@
-// out[i, h] = softmax(q[i, h] . keys / sqrt(hd)) values, over positions max(0, p - window + 1) .. p, p = position of row i
-// q, out: f32[n, heads x hd]; caches as rope_store leaves them. Query head h reads kv head h / group.
+// out[i, h] = softmax(q[i, h] . keys / sqrt(hd) - slopes[h] distance) values, over positions max(0, p - window + 1) .. p,
+// p = control x rate + i; slopes (ALiBi): f32[heads], only if HAS_SLOPES.
+// q, out: f32[n, heads x hd]; caches as rope_store or norm_store leave them. Query head h reads kv head h / group.
 // grid: (heads, n) workgroups of {{ threads }}: tiles of {{ threads }} keys, a running maximum and sum (online softmax), each thread owning
 // {{ 2 if threads == 64 else 1 }} pair(s) of output lanes: head dimensions up to {{ 256 if threads == 64 else 2 * threads }}. Bytes read: the window's keys and values once per query head.
 {% import "cache_pairs.wgsl" as c %}
@@ -8,8 +9,10 @@
 @group(0) @binding(2) var<storage, read> values: array<{{ c.pair_type(cache) }}>;
 @group(0) @binding(3) var<storage, read_write> out: array<vec2<f32>>;
 @group(0) @binding(4) var<storage, read> control: array<u32>;
-struct Dims { heads: u32, group: u32, head_pairs: u32, slots: u32, window: u32, scale: u32 }
+struct Dims { heads: u32, group: u32, head_pairs: u32, slots: u32, window: u32, scale: u32, rate: u32 }
 @group(0) @binding(5) var<uniform> dims: Dims;
+@group(0) @binding(6) var<storage, read> slopes: array<f32>;
+override HAS_SLOPES: u32 = 0u;
 
 const TILE = {{ threads }}u;
 var<workgroup> query: array<vec2<f32>, {{ 128 if threads == 64 else threads }}>;
@@ -21,7 +24,7 @@ var<workgroup> places: array<u32, {{ threads }}>;
 @compute @workgroup_size({{ threads }})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let pairs = dims.head_pairs;
-  let position = control[0] + group.y;
+  let position = control[0] * dims.rate + group.y;
   let first = select(0u, position + 1u - dims.window, position + 1u > dims.window);
   let q_at = (group.y * dims.heads + group.x) * pairs;
   let kv_at = (group.x / dims.group) * pairs;
@@ -45,6 +48,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       score = 0.0;
       for (var j = 0u; j < pairs; j++) {
         score += dot(query[j], {{ c.unpack(cache, "keys[at + j]") }});
+      }
+      if (HAS_SLOPES == 1u) {
+        score -= slopes[group.x] * f32(position - base - lane);
       }
     }
     scores[lane] = score;

@@ -86,6 +86,8 @@ async def fill(gpu: Gpu, source: ModelSource, upload: Upload) -> None:
     pieces = upload.ordered()
     for stream in range(len(source.stream_bytes)):
         await source.upload(gpu, stream, [piece for piece in pieces if piece.file == stream])
+    for program in upload.closing:
+        gpu.run(program)
     await gpu.drain()
 
 

@@ -42,12 +42,14 @@ class Workspace:
         self._made.clear()
 
 
-def _float_bits(value: float) -> int:
+def float_bits(value: float) -> int:
     return int(struct.unpack("<I", struct.pack("<f", value))[0])
 
 
 class Recorder:
     """The program under construction. `control` holds the position of row 0 of a chunk; `n` is the chunk's rows."""
+
+    matrix_columns = kernels.MATRIX_COLUMNS
 
     def __init__(self, gpu: Gpu, control: Buffer, scratch: Workspace) -> None:
         self.gpu = gpu
@@ -84,7 +86,7 @@ class Recorder:
                 *(x.row * x.width, stride, out.row * out.width, out.width),
             )
             bindings = [
-                *_weight_bindings(segment),
+                *weight_bindings(segment),
                 (2, x.buffer),
                 (3, layer.bias or layer.scale or self._nothing),
                 (4, out.buffer),
@@ -92,11 +94,11 @@ class Recorder:
             if n == 1:
                 threads, rows = kernels.VECTOR_TILES["software" if self.gpu.info.software else "gpu"]
                 tile: dict[str, str | int] = {"weight": weight.kind, "threads": threads, "rows": rows}
-                self._add("matvec", tile, constants, bindings, dims, (_ceil(segment.rows, rows), 1))
+                self._add("matvec", tile, constants, bindings, dims, (ceil_div(segment.rows, rows), 1))
             else:
-                columns = next((c for c in kernels.MATRIX_COLUMNS if n <= c), kernels.MATRIX_COLUMNS[-1])
+                columns = next((c for c in self.matrix_columns if n <= c), self.matrix_columns[-1])
                 tile = {"weight": weight.kind, "columns": columns}
-                grid = (_ceil(segment.rows, 64), _ceil(n, columns))
+                grid = (ceil_div(segment.rows, 64), ceil_div(n, columns))
                 self._add("matmat", tile, constants, bindings, dims, grid)
         return out
 
@@ -112,7 +114,7 @@ class Recorder:
         """out[i] = rms(x[i]) weight [(1 + ada)]; `ada` is a buffer and the float it starts at."""
         buffer, offset = ada or (self._nothing, 0)
         bindings = [(0, x.buffer), (1, weight), (2, buffer), (3, out.buffer)]
-        dims = (x.width, x.row, offset, _float_bits(eps))
+        dims = (x.width, x.row, offset, float_bits(eps))
         self._add("rms_norm", {}, {"HAS_ADA": int(ada is not None)}, bindings, dims, (n, 1), dims_at=4)
         return out
 
@@ -122,19 +124,25 @@ class Recorder:
         dims = (pairs, k.width // 2, rope.head_dim // 2, cache.slots, rope.slots)
         bindings = [(0, q.buffer), (1, k.buffer), (2, v.buffer), (3, cache.keys), (4, cache.values)]
         bindings += [(5, rope.buffer), (6, self.control)]
-        grid = (_ceil(pairs, 64), n)
+        grid = (ceil_div(pairs, 64), n)
         self._add("rope_store", {"cache": cache.kind}, {}, bindings, dims, grid, dims_at=7)
 
-    def attend(self, q: Tensor, cache: RingCache, head_dim: int, out: Tensor, n: int) -> Tensor:
-        """out[i] = causal attention of row i over the cache's window, grouped heads."""
+    def attend(
+        self, q: Tensor, cache: RingCache, head_dim: int, out: Tensor, n: int, slopes: Buffer | None = None
+    ) -> Tensor:
+        """out[i] = causal attention of row i over the cache's window, grouped heads. `slopes`: f32[heads] of ALiBi."""
         heads = q.width // head_dim
         group = q.width // cache.width
-        dims = (heads, group, head_dim // 2, cache.slots, cache.window, _float_bits(head_dim**-0.5))
+        scale = float_bits(head_dim**-0.5)
+        dims = (heads, group, head_dim // 2, cache.slots, cache.window, scale, cache.rate)
         bindings = [(0, q.buffer), (1, cache.keys), (2, cache.values), (3, out.buffer), (4, self.control)]
+        bindings.append((6, slopes or self._nothing))
+        constants = {"HAS_SLOPES": int(slopes is not None)}
         threads = next(
             (t for t in kernels.ATTENTION_THREADS if head_dim <= 2 * t), kernels.ATTENTION_THREADS[-1]
         )
-        self._add("attention", {"cache": cache.kind, "threads": threads}, {}, bindings, dims, (heads, n))
+        variant: dict[str, str | int] = {"cache": cache.kind, "threads": threads}
+        self._add("attention", variant, constants, bindings, dims, (heads, n))
         return out
 
     def embed(
@@ -143,16 +151,16 @@ class Recorder:
         """x[i] = audio + embedding of the token, both at the position of row i; `slots` of (tokens, audio) rings."""
         for segment in table.segments:
             dims = (segment.rows, table.blocks, segment.row_begin, x.width, *slots)
-            bindings = [*_weight_bindings(segment), (2, tokens.buffer), (3, audio.buffer), (4, x.buffer)]
+            bindings = [*weight_bindings(segment), (2, tokens.buffer), (3, audio.buffer), (4, x.buffer)]
             bindings.append((6, self.control))
-            self._add("embed", {"weight": table.kind}, {}, bindings, dims, (_ceil(x.width, 64), n))
+            self._add("embed", {"weight": table.kind}, {}, bindings, dims, (ceil_div(x.width, 64), n))
         return x
 
     def choose_token(
         self, logits: Tensor, best: Buffer, tokens: Buffer, slots: int, n: int, temperature: float, seed: int
     ) -> None:
         """tokens[position + n] = argmax of the logits, or a sample when temperature > 0."""
-        inverse = _float_bits(1.0 / temperature) if temperature > 0 else 0
+        inverse = float_bits(1.0 / temperature) if temperature > 0 else 0
         dims = (logits.width, inverse, seed & 0xFFFFFFFF)
         rows = [(0, logits.buffer), (1, best), (2, self.control)]
         self._add("argmax_rows", {}, {}, rows, dims, (64, 1), dims_at=3)
@@ -164,20 +172,21 @@ class Recorder:
         self._add("advance", {}, {}, [(0, self.control)], (n, 0, 0, 0), (1, 1), dims_at=1)
 
     def shift_rows(self, x: Tensor, count: int, first: int) -> None:
-        """Copy rows first .. first + count to the front: the left context of the next chunk."""
-        dims = (count * x.width, first * x.width)
-        self._add("shift_rows", {}, {}, [(0, x.buffer)], dims, (_ceil(dims[0], 64), 1), dims_at=1)
+        """Copy rows first .. first + count of x to its front: the left context of the next chunk. count <= first."""
+        dims = (count * x.width, (x.row + first) * x.width, x.row * x.width)
+        self._add("shift_rows", {}, {}, [(0, x.buffer)], dims, (ceil_div(dims[0], 64), 1), dims_at=1)
 
     def copy_rows(self, x: Tensor, out: Tensor, n: int) -> None:
         count = n * x.width
-        groups = _ceil(count, 64)
-        grid = (min(groups, 32768), _ceil(groups, 32768))
-        self._add("copy_rows", {}, {}, [(0, x.buffer), (1, out.buffer)], (count,), grid, dims_at=2)
+        groups = ceil_div(count, 64)
+        grid = (min(groups, 32768), ceil_div(groups, 32768))
+        dims = (count, x.row * x.width)
+        self._add("copy_rows", {}, {}, [(0, x.buffer), (1, out.buffer)], dims, grid, dims_at=2)
 
     def ring_store(self, x: Tensor, ring: Tensor, slots: int, per_row: int, n: int) -> None:
         """Put n rows into a ring at position / per_row."""
         bindings = [(0, x.buffer), (1, ring.buffer), (2, self.control)]
-        grid = (_ceil(x.width, 64), n)
+        grid = (ceil_div(x.width, 64), n)
         self._add("ring_store", {}, {}, bindings, (x.width, slots, per_row), grid, dims_at=3)
 
     def log_mel(
@@ -192,30 +201,9 @@ class Recorder:
     ) -> Tensor:
         """Rows of (real parts, imaginary parts) -> log-mel rows; see kernels/log_mel.wgsl."""
         bindings = [(0, spectrum.buffer), (1, filters), (2, spans), (3, out.buffer)]
-        dims = (spectrum.width // 2, out.width, out.row, _float_bits(top), _float_bits(gain))
-        self._add("log_mel", {}, {}, bindings, dims, (_ceil(out.width, 64), frames), dims_at=4)
+        dims = (spectrum.width // 2, out.width, out.row, float_bits(top), float_bits(gain))
+        self._add("log_mel", {}, {}, bindings, dims, (ceil_div(out.width, 64), frames), dims_at=4)
         return out
-
-    def repack_blocks(
-        self, kind: str, raw: Buffer, segment: Segment, blocks: int, row: int, rows: int
-    ) -> None:
-        """GGUF blocks of `rows` rows -> rows `row` .. of the segment (row is even)."""
-        assert segment.scales is not None
-        bindings = [(0, raw), (1, segment.quants), (2, segment.scales)]
-        grid = (_ceil(blocks, 64), _ceil(rows, 2))
-        self._add("repack_blocks", {"weight": kind}, {}, bindings, (rows, blocks, row), grid, dims_at=3)
-
-    def widen(self, source: str, raw: Buffer, out: Buffer, begin: int, count: int) -> None:
-        """f16 or bf16 -> f32 from float `begin` on."""
-        groups = _ceil(_ceil(count, 2), 64)
-        grid = (min(groups, 32768), _ceil(groups, 32768))
-        self._add("widen", {"source": source}, {}, [(0, raw), (1, out)], (count, begin), grid, dims_at=2)
-
-    def repack_conv(self, raw: Buffer, out: Buffer, shape: tuple[int, int, int], row: int) -> None:
-        """[outputs, inputs, taps] -> [outputs, taps, inputs] at row `row`."""
-        outputs, inputs, taps = shape
-        grid = (_ceil(inputs * taps, 64), outputs)
-        self._add("repack_conv", {}, {}, [(0, raw), (1, out)], (inputs, taps, row), grid, dims_at=2)
 
     def _add(
         self,
@@ -235,9 +223,9 @@ class Recorder:
         self._dispatches.append(Dispatch(pipeline, entries, (*grid, 1)))
 
 
-def _weight_bindings(segment: Segment) -> list[tuple[int, Buffer]]:
+def weight_bindings(segment: Segment) -> list[tuple[int, Buffer]]:
     return [(0, segment.quants), *([(1, segment.scales)] if segment.scales else [])]
 
 
-def _ceil(value: int, by: int) -> int:
+def ceil_div(value: int, by: int) -> int:
     return -(-value // by)

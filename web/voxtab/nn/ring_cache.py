@@ -10,13 +10,15 @@ class RingCache:
     """Position p lies at p % slots. A chunk of c rows is written before its first row attends, so a full ring has
     window - 1 + c slots. Starts small and doubles up to that; it never wraps before it is full.
 
-    `width` is kv heads x head dim; `kind` is "f16" (packed pairs) or "f32".
+    `width` is kv heads x head dim; `kind` is "f16" (packed pairs) or "f32"; `rate`: how many of its positions make one
+    of the program's control buffer.
     """
 
-    def __init__(self, gpu: Gpu, width: int, window: int, chunk: int, kind: str) -> None:
+    def __init__(self, gpu: Gpu, width: int, window: int, chunk: int, kind: str, rate: int = 1) -> None:
         self.width = width
         self.window = window
         self.kind = kind
+        self.rate = rate
         self._gpu = gpu
         self._full = window - 1 + chunk
         self.slots = min(self._full, max(_FIRST_SLOTS, chunk))

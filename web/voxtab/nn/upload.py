@@ -4,12 +4,14 @@ The plan is data: pieces of at most 8 MiB, each written to a buffer and, if it h
 Natively Python walks the plan; in the browser the worker's loader does, and no weight enters the WASM heap.
 """
 
+from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from voxtab.errors import VoxtabError
 from voxtab.formats.gguf import GgmlType, GgufTensor
 from voxtab.gpu.base import Buffer, Gpu, Program
-from voxtab.nn.recorder import Recorder, Workspace
+from voxtab.nn.repacker import Repacker
 from voxtab.nn.weights import BLOCK_BYTES, BLOCK_ELEMENTS, Segment, Weight
 
 PIECE_BYTES = 8 << 20
@@ -46,6 +48,8 @@ class Upload:
         self.gpu = gpu
         self.pieces: list[Piece] = []
         self.made: list[Buffer] = []
+        self.closing: list[Program] = []
+        """To be run, in this order, when all pieces are in place."""
         self._raw = gpu.buffer(PIECE_BYTES, "raw piece")
         self._wide: Buffer | None = None
 
@@ -57,7 +61,10 @@ class Upload:
         for piece in self.pieces:
             if piece.program is not None:
                 self.gpu.free_program(piece.program)
+        for program in self.closing:
+            self.gpu.free_program(program)
         self.pieces.clear()
+        self.closing.clear()
         self.gpu.free(self._raw)
         if self._wide is not None:
             self.gpu.free(self._wide)
@@ -69,8 +76,14 @@ class Upload:
             self.gpu.free(buffer)
         self.made.clear()
 
+    def constant(self, values: "array[float]", label: str) -> Buffer:
+        """A table that comes from no file."""
+        made = self._buffer(len(values) * 4, label)
+        self.gpu.write(made, 0, memoryview(values))
+        return made
+
     def vector(self, file: int, tensor: GgufTensor) -> Buffer:
-        """f32[size] of a 1-D tensor (F32, F16 or BF16)."""
+        """All elements of a tensor (F32, F16 or BF16) as f32."""
         count = _elements(tensor)
         out = self._buffer(count * 4, tensor.name)
         self._floats(file, tensor, out, 0, count)
@@ -101,25 +114,57 @@ class Upload:
     def convolution(self, file: int, tensor: GgufTensor) -> Weight:
         """[outputs, inputs, taps] as a matrix [outputs, taps x inputs]: taps of neighbouring frames lie end to end."""
         outputs, inputs, taps = tensor.shape
-        cols = inputs * taps
-        out = self._buffer(outputs * cols * 4, tensor.name)
+        out = self._buffer(outputs * inputs * taps * 4, tensor.name)
+
+        def repack(record: Repacker, raw: Buffer, row: int, count: int) -> None:
+            record.repack_conv(raw, out, (count, inputs, taps), row)
+
+        self._repack_rows(file, tensor, repack)
+        return _over_rows(out, outputs, inputs, taps)
+
+    def upsampling(self, file: int, tensor: GgufTensor) -> Weight:
+        """[inputs, outputs, 4] of a transposed convolution with stride 2 as a matrix [2 outputs, 2 inputs]: from an input
+        and the one before, end to end, to two outputs end to end. See kernels/repack_upsampling.wgsl."""
+        inputs, outputs, taps = tensor.shape
+        assert taps == 4
+        out = self._buffer(4 * inputs * outputs * 4, tensor.name)
+
+        def repack(record: Repacker, raw: Buffer, row: int, count: int) -> None:
+            record.repack_upsampling(raw, out, (inputs, outputs), row, count)
+
+        self._repack_rows(file, tensor, repack)
+        return _over_rows(out, 2 * outputs, inputs, 2)
+
+    def weight_norm(self, weight: Weight, gains: Buffer, upsampled_inputs: int = 0) -> None:
+        """When all is loaded, scale each of a convolution's outputs, or of an upsampling's inputs, to its gain."""
+        record = Repacker(self.gpu)
+        weights, rows, cols = weight.segments[0].quants, weight.rows, weight.cols
+        if upsampled_inputs:
+            record.fold_weight_norm(weights, gains, upsampled_inputs, 1, (rows, cols), (2, upsampled_inputs))
+        else:
+            record.fold_weight_norm(weights, gains, rows, cols, (1, 0), (cols, 1))
+        self.closing.append(record.finish())
+
+    def _repack_rows(
+        self, file: int, tensor: GgufTensor, repack: Callable[[Repacker, Buffer, int, int], None]
+    ) -> None:
+        """Plan pieces of whole rows; `repack(record, f32 buffer, first row, rows)` records what becomes of one."""
+        rows, cols = tensor.shape[0], _elements(tensor) // tensor.shape[0]
         size = self._element_bytes(tensor)
         source = _HALF_KINDS.get(tensor.type)
         if source is not None and self._wide is None:
             self._wide = self.gpu.buffer(2 * PIECE_BYTES, "widened piece")
         per_piece = self._rows_per_piece(tensor, cols * size)
-        for row in range(0, outputs, per_piece):
-            count = min(per_piece, outputs - row)
-            record = self._recorder()
+        for row in range(0, rows, per_piece):
+            count = min(per_piece, rows - row)
+            record = Repacker(self.gpu)
             raw = self._raw
             if source is not None:
                 assert self._wide is not None
                 raw = self._wide
                 record.widen(source, self._raw, raw, 0, count * cols)
-            record.repack_conv(raw, out, (count, inputs, taps), row)
+            repack(record, raw, row, count)
             self._piece(file, tensor.offset + row * cols * size, count * cols * size, record.finish())
-        kind = "f32" if cols % 4 == 0 and inputs % 4 == 0 else "f32_scalar"
-        return Weight(kind, outputs, cols, (Segment(0, outputs, out, None),))
 
     def _kind(self, tensor: GgufTensor, cols: int) -> str:
         if tensor.type in _BLOCK_KINDS:
@@ -136,7 +181,7 @@ class Upload:
             per_piece = self._rows_per_piece(tensor, row_bytes) // 2 * 2
             for row in range(0, segment.rows, per_piece):
                 count = min(per_piece, segment.rows - row)
-                record = self._recorder()
+                record = Repacker(self.gpu)
                 record.repack_blocks(kind, self._raw, segment, blocks, row, count)
                 offset = tensor.offset + (segment.row_begin + row) * row_bytes
                 self._piece(file, offset, count * row_bytes, record.finish())
@@ -157,7 +202,7 @@ class Upload:
         per_piece = PIECE_BYTES // size
         for done in range(0, count, per_piece):
             part = min(per_piece, count - done)
-            record = self._recorder()
+            record = Repacker(self.gpu)
             record.widen(_HALF_KINDS[tensor.type], self._raw, out, done, part)
             self._piece(file, tensor.offset + (first + done) * size, part * size, record.finish())
 
@@ -178,9 +223,6 @@ class Upload:
             )
         return min(PIECE_BYTES // row_bytes, self.gpu.info.max_workgroups)
 
-    def _recorder(self) -> Recorder:
-        return Recorder(self.gpu, self._raw, Workspace(self.gpu, 0))
-
     def _buffer(self, size: int, label: str) -> Buffer:
         made = self.gpu.buffer(size, label)
         self.made.append(made)
@@ -195,6 +237,12 @@ class Upload:
                 "Use a Q4_0, Q8_0, F16 or F32 file; voxtab-shards quantize makes one.",
             )
         return size
+
+
+def _over_rows(weights: Buffer, rows: int, width: int, count: int) -> Weight:
+    """A matrix over `count` rows of `width` floats end to end, which start at any row."""
+    kind = "f32" if width % 4 == 0 else "f32_scalar"
+    return Weight(kind, rows, width * count, (Segment(0, rows, weights, None),))
 
 
 def _elements(tensor: GgufTensor) -> int:
