@@ -8,8 +8,6 @@ The 4B model: encoder 32 x 1280 (32 heads x 64, FFN 5120, window 750), adapter 5
 Facts and their sources: web/voxtab/README.md.
 """
 
-import math
-from array import array
 from dataclasses import dataclass
 
 from voxtab.gpu.base import Buffer, Gpu, Program
@@ -162,10 +160,3 @@ class AsrModel:
             )
             record.linear(second, hidden, Tensor(state.ada, dim, row=i), 1)
         return record.finish()
-
-
-def time_embedding(dim: int, n_delay_tokens: int) -> "array[float]":
-    """t = [cos(n f), sin(n f)], f_i = 10000^(-i / (dim / 2)): cosines first; n counts delay tokens."""
-    half = dim // 2
-    angles = [n_delay_tokens * 10000.0 ** (-i / half) for i in range(half)]
-    return array("f", [*map(math.cos, angles), *map(math.sin, angles)])

@@ -43,11 +43,13 @@ class TransformerBlock:
         record.linear(self.wo, attended, x, n, Epilogue.ADD)
         return self.feed_forward(record, x, n, ada)
 
-    def project(self, record: Recorder, x: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values of n rows, in scratch."""
+    def project(
+        self, record: Recorder, x: Tensor, n: int, asking: int | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of n rows, in scratch; queries of the first `asking` only, if told."""
         scratch = record.scratch
         h = record.rms_norm(x, self.attention_norm, self.norm_eps, scratch("h", x.width), n)
-        q = record.linear(self.wq, h, scratch("q", self.wq.weight.rows), n)
+        q = record.linear(self.wq, h, scratch("q", self.wq.weight.rows), n if asking is None else asking)
         k = record.linear(self.wk, h, scratch("k", self.wk.weight.rows), n)
         v = record.linear(self.wv, h, scratch("v", self.wv.weight.rows), n)
         return q, k, v

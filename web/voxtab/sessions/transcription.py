@@ -21,9 +21,10 @@ from typing import Any
 from voxtab.errors import VoxtabError
 from voxtab.formats.tekken import StreamDecoder, Tekken
 from voxtab.gpu.base import Program, Readback
-from voxtab.models.asr import AsrModel, time_embedding
+from voxtab.models.asr import AsrModel
 from voxtab.models.asr_state import MAX_CHUNK_TOKENS, AsrOptions, AsrState
 from voxtab.models.log_mel import HOP, SAMPLE_RATE, WINDOW
+from voxtab.nn.time_embedding import time_embedding
 from voxtab.sessions.pace import Pace
 from voxtab.sessions.trace import Trace
 from voxtab.sessions.words import Word, words

@@ -1,0 +1,78 @@
+"""Loads Voxtral TTS: directory -> checked shapes -> buffers and pieces -> weights and voices on the GPU."""
+
+from voxtab.formats.gguf_split import MergedGguf
+from voxtab.formats.tekken import Tekken
+from voxtab.gpu.base import Gpu
+from voxtab.models.flow import AcousticHead
+from voxtab.models.source import ModelSource
+from voxtab.models.tensor_loader import TensorLoader, fill, load_tekken
+from voxtab.models.tts import Backbone, TtsModel
+from voxtab.models.tts_config import MODEL, TtsConfig
+from voxtab.models.tts_names import ACOUSTIC, CODE_EMBEDDING, TOKEN_EMBEDDING, VOICE, short_name
+from voxtab.models.voices import Voice
+from voxtab.nn.upload import Upload
+
+
+async def load_tts(
+    gpu: Gpu, source: ModelSource, directory: MergedGguf, tekken_beside: bytes | None
+) -> tuple[TtsModel, Tekken]:
+    """The model on the GPU, and its tokenizer. All that the header tells is checked before weights are read.
+
+    Raises VoxtabError: not-voxtral, unsupported-type, tokenizer-invalid, adapter-too-small, and what the source
+    raises. On any failure, cancellation included, nothing stays allocated.
+    """
+    config = TtsConfig.from_gguf(directory.metadata)
+    upload = Upload(gpu)
+    try:
+        loader = TensorLoader(directory, upload, _short_name, MODEL)
+        model = TtsModel(
+            gpu, config, _backbone(loader, config), _head(loader, config), _voices(loader, config)
+        )
+        tekken = load_tekken(directory, tekken_beside, config.vocab_size)
+        await fill(gpu, source, upload)
+    except BaseException:
+        upload.abandon()
+        raise
+    model.owned = list(upload.made)
+    upload.finish()
+    return model, tekken
+
+
+def _backbone(loader: TensorLoader, config: TtsConfig) -> Backbone:
+    sizes = config.backbone
+    text = loader.linear(TOKEN_EMBEDDING.removesuffix("weight"), config.vocab_size, sizes.dim)
+    codes = loader.linear(CODE_EMBEDDING.removesuffix("weight"), config.code_table_rows, sizes.dim)
+    return Backbone(
+        token_embedding=text.weight,
+        code_embedding=codes.weight,
+        blocks=tuple(loader.block(f"layers.{i}.", sizes) for i in range(sizes.n_layers)),
+        norm=loader.vector("norm.weight", sizes.dim),
+    )
+
+
+def _head(loader: TensorLoader, config: TtsConfig) -> AcousticHead:
+    sizes = config.acoustic
+    return AcousticHead(
+        input_projection=loader.linear(ACOUSTIC + "input_projection.", sizes.dim, config.n_codebooks),
+        time_projection=loader.linear(ACOUSTIC + "time_projection.", sizes.dim, sizes.dim),
+        llm_projection=loader.linear(ACOUSTIC + "llm_projection.", sizes.dim, config.backbone.dim),
+        blocks=tuple(loader.block(f"{ACOUSTIC}layers.{i}.", sizes) for i in range(sizes.n_layers)),
+        norm=loader.vector(ACOUSTIC + "norm.weight", sizes.dim),
+        semantic_output=loader.linear(
+            ACOUSTIC + "semantic_codebook_output.", config.semantic_rows, sizes.dim
+        ),
+        acoustic_output=loader.linear(ACOUSTIC + "acoustic_codebook_output.", config.n_codebooks, sizes.dim),
+    )
+
+
+def _voices(loader: TensorLoader, config: TtsConfig) -> dict[str, Voice]:
+    found = {}
+    for entry in config.voices:
+        tensor = loader.find(VOICE + entry.name, (entry.rows, config.backbone.dim))
+        buffer = loader.upload.vector(*tensor)
+        found[entry.name] = Voice(entry.name, entry.language, entry.rows, buffer)
+    return found
+
+
+def _short_name(name: str) -> str:
+    return name if name.startswith(VOICE) else short_name(name)
