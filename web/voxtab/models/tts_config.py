@@ -87,7 +87,7 @@ class TtsConfig:
         layers = LayerSizes(3072, 26, 32, 8, 128, 9216, 1e-5)
         backbone = StackConfig(
             **vars(LayerSizes.read(fields, "backbone", layers)),
-            sliding_window=fields.whole("backbone.max_position", 4096, 16, 1 << 20),
+            sliding_window=fields.whole("backbone.max_position", 4096, 16, 1 << 17),
             rope_theta=fields.real("backbone.rope_theta", 1e6, 1.0, 1e12),
         )
         acoustic = LayerSizes.read(fields, "acoustic", LayerSizes(**{**vars(layers), "n_layers": 3}))

@@ -17,8 +17,6 @@ MAX_CHUNK_ROWS = 64
 # Frames (80 ms each) that the rings of noise and codes hold.
 FRAME_SLOTS = 256
 
-_ROPE_SLOTS = 512
-
 # Rows of the flow's table of tokens: the noised codes, the backbone's hidden state, nothing, a row for each time.
 FLOW_X, FLOW_HIDDEN, FLOW_NOTHING, FLOW_TIMES = range(4)
 
@@ -93,7 +91,8 @@ class TtsState:
             )
             for _ in range(backbone.n_layers)
         )
-        self.rope = RopeTable(gpu, backbone.head_dim, backbone.rope_theta, _ROPE_SLOTS)
+        # Every utterance starts at position 0 again, so that the angles of all positions stay.
+        self.rope = RopeTable(gpu, backbone.head_dim, backbone.rope_theta, config.max_position)
         for cache in self.caches:
             cache.reserve(voice.prefix)
 
