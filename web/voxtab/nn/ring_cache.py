@@ -20,8 +20,8 @@ class RingCache:
         self.kind = kind
         self.rate = rate
         self._gpu = gpu
-        self._full = window - 1 + chunk
-        self.slots = min(self._full, max(_FIRST_SLOTS, chunk))
+        self.full = window - 1 + chunk
+        self.slots = min(self.full, max(_FIRST_SLOTS, chunk))
         self.keys: Buffer = self._make("keys")
         self.values: Buffer = self._make("values")
 
@@ -33,10 +33,10 @@ class RingCache:
 
     def reserve(self, end: int) -> bool:
         """Make room for positions below `end`. True when the buffers changed: programs must be recorded again."""
-        if end <= self.slots or self.slots == self._full:
+        if end <= self.slots or self.slots == self.full:
             return False
         old_bytes = self._bytes(self.slots)
-        self.slots = min(self._full, max(end, 2 * self.slots))
+        self.slots = min(self.full, max(end, 2 * self.slots))
         for name in ("keys", "values"):
             old: Buffer = getattr(self, name)
             new = self._make(name)
