@@ -70,7 +70,7 @@ def small_corpus(
         "version": VERSION,
         "seed": 7,
         "requested_hours": 11.0,
-        "hours": {split: 0.5 for split in voices},
+        "hours": dict.fromkeys(voices, 0.5),
         "voices": {
             voice: {
                 "split": [split for split in voices if voice in voices[split]],
