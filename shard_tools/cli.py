@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from shard_tools.checkpoint import FILES
+from shard_tools.demo.cli import app as demo_asr
 from shard_tools.fetch import fetch_model, find_model
 from shard_tools.inspect import describe, print_tables
 from shard_tools.join import join_shards
@@ -25,6 +26,7 @@ from voxtab.errors import VoxtabError
 from voxtab.formats.manifest import MAX_SHARD_BYTES
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(demo_asr, name="demo-asr")
 
 P = ParamSpec("P")
 _TYPES = ", ".join(get_args(WeightType))
