@@ -3,7 +3,9 @@
 from voxtab.formats.gguf_split import MergedGguf
 from voxtab.formats.tekken import Tekken
 from voxtab.gpu.base import Gpu
+from voxtab.models.codec_config import CodecConfig
 from voxtab.models.flow import AcousticHead
+from voxtab.models.load_codec import load_codec
 from voxtab.models.source import ModelSource
 from voxtab.models.tensor_loader import TensorLoader, fill, load_tekken
 from voxtab.models.tts import Backbone, TtsModel
@@ -22,11 +24,17 @@ async def load_tts(
     raises. On any failure, cancellation included, nothing stays allocated.
     """
     config = TtsConfig.from_gguf(directory.metadata)
+    codec_config = CodecConfig.from_gguf(directory.metadata)
     upload = Upload(gpu)
     try:
         loader = TensorLoader(directory, upload, _short_name, MODEL)
         model = TtsModel(
-            gpu, config, _backbone(loader, config), _head(loader, config), _voices(loader, config)
+            gpu,
+            config,
+            _backbone(loader, config),
+            _head(loader, config),
+            load_codec(loader, codec_config),
+            _voices(loader, config),
         )
         tekken = load_tekken(directory, tekken_beside, config.vocab_size)
         await fill(gpu, source, upload)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from voxtab.gpu.base import Buffer, Gpu, Program
+from voxtab.models.codec import Codec
 from voxtab.models.flow import AcousticHead, times
 from voxtab.models.tts_config import SPECIAL_CODES, TtsConfig
 from voxtab.models.tts_state import FRAME_SLOTS, MAX_CHUNK_ROWS, TtsState
@@ -41,13 +42,20 @@ class TtsModel:
     """
 
     def __init__(
-        self, gpu: Gpu, config: TtsConfig, backbone: Backbone, head: AcousticHead, voices: dict[str, Voice]
+        self,
+        gpu: Gpu,
+        config: TtsConfig,
+        backbone: Backbone,
+        head: AcousticHead,
+        voices: dict[str, Voice],
+        codec: Codec,
     ) -> None:
         self.gpu = gpu
         self.config = config
         self.backbone = backbone
         self.head = head
         self.voices = voices
+        self.codec = codec
         # Buffers of weights and voices, for free().
         self.owned: list[Buffer] = []
         self._prefixes = VoicePrefixes(gpu)
@@ -59,6 +67,7 @@ class TtsModel:
             self.gpu.free(buffer)
         self.owned.clear()
         self._prefixes.free()
+        self.codec.free()
         self._scratch.free()
 
     def hidden(self) -> Tensor:
