@@ -47,15 +47,15 @@ class TtsModel:
         config: TtsConfig,
         backbone: Backbone,
         head: AcousticHead,
-        voices: dict[str, Voice],
         codec: Codec,
+        voices: dict[str, Voice],
     ) -> None:
         self.gpu = gpu
         self.config = config
         self.backbone = backbone
         self.head = head
-        self.voices = voices
         self.codec = codec
+        self.voices = voices
         # Buffers of weights and voices, for free().
         self.owned: list[Buffer] = []
         self._prefixes = VoicePrefixes(gpu)
