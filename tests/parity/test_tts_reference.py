@@ -14,7 +14,8 @@ import pytest
 
 from tests.parity import tts_reference_codec as codec
 from tests.parity.comparison import difference
-from tests.parity.tts_reference import AUDIO, Expected, TtsReference
+from tests.parity.tts_reference import AUDIO, Backbone, Expected, TtsReference
+from tests.parity.tts_reference_layers import Floats
 
 GOLDEN = Path(__file__).parents[1] / "data" / "tts-tiny"
 META: dict[str, Any] = json.loads((GOLDEN / "meta.json").read_text())
@@ -155,7 +156,7 @@ def test_21_frames_of_context_are_exact_and_16_are_not() -> None:
     assert differences[1] > 1e-7
 
 
-def _zeros(x: codec.Floats, rows: int) -> codec.Floats:
+def _zeros(x: Floats, rows: int) -> Floats:
     return np.pad(x, ((rows, 0), (0, 0)))
 
 
@@ -188,3 +189,17 @@ def test_a_superfluous_audio_token_gives_what_the_golden_files_say() -> None:
     assert difference(hidden, golden()["diag/hidden0_extra_audio_token"]) <= STORED
     codes = model.head.frame(hidden, golden()["x0"][0].astype(np.float64)).codes
     assert codes.tolist() == golden()["diag/codes0_extra_audio_token"].tolist()
+
+
+def test_half_split_rope_gives_what_the_golden_files_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = reference("f32").backbone
+    interleaved = Backbone.rotated
+
+    def half_split(self: Backbone, x: Floats, positions: npt.NDArray[np.int64]) -> Floats:
+        halves = x.reshape(len(x), -1, 2, model.head_dim // 2)
+        pairs = interleaved(self, halves.swapaxes(-1, -2).reshape(x.shape), positions)
+        return pairs.reshape(len(x), -1, model.head_dim // 2, 2).swapaxes(-1, -2).reshape(x.shape)
+
+    monkeypatch.setattr(Backbone, "rotated", half_split)
+    hidden = reference("f32").prefill(golden()["prompt_ids"], META["voice"]).hidden[-1]
+    assert difference(hidden, golden()["diag/prompt_hidden_last_half_split_rope"]) <= STORED

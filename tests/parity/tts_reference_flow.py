@@ -48,35 +48,38 @@ class AcousticHead:
         self.layers: int = sizes["n_layers"]
         self.head_dim: int = sizes["head_dim"]
         self.eps: float = sizes.get("norm_eps", NORM_EPS)
+        self.codebooks: int = params["n_acoustic_codebook"]
         self.levels: int = params["acoustic_codebook_size"]
         self.semantic_end: int = params["semantic_codebook_size"] + SPECIAL
         self.weights = weights
 
     def frame(self, hidden: Floats, x0: Floats, steps: int = 7, alpha: float = 1.2) -> Frame:
         """hidden: [dim], behind the backbone's final norm; x0: [A]."""
-        logits = self.weights[PREFIX + "semantic_codebook_output.weight"] @ hidden
-        allowed = np.where(
-            (np.arange(len(logits)) == 0) | (np.arange(len(logits)) >= self.semantic_end), -np.inf, logits
-        )
-        semantic = int(np.argmax(allowed))
-        second, best = np.sort(allowed)[-2:]
-
+        logits, semantic, semantic_margin = self.semantic(hidden)
         x, velocities = [x0], []
         for step in range(steps):
             v_cond, v_uncond = self.velocities(x[-1], step / steps, hidden)
             velocities.append((v_cond, v_uncond))
             x.append(x[-1] + (alpha * v_cond + (1 - alpha) * v_uncond) / steps)
         level = (np.clip(x[-1], -1, 1) + 1) / 2 * (self.levels - 1)
-        acoustic = np.zeros(len(x0)) if semantic == END else np.rint(level)  # ties to even
+        acoustic = np.zeros(self.codebooks) if semantic == END else np.rint(level)  # ties to even
         return Frame(
             codes=np.array([semantic, *(acoustic + SPECIAL)], np.int32),
             semantic_logits=logits,
             x=np.array(x),
             v_cond=np.array([v for v, _ in velocities]),
             v_uncond=np.array([v for _, v in velocities]),
-            semantic_margin=float(best - second),
+            semantic_margin=semantic_margin,
             round_margin=float(np.abs(level - np.floor(level) - 0.5).min()),
         )
+
+    def semantic(self, hidden: Floats) -> tuple[Floats, int, float]:
+        """Logits [R], the best of those allowed, and how much it is better than the next."""
+        logits = self.weights[PREFIX + "semantic_codebook_output.weight"] @ hidden
+        rows = np.arange(len(logits))
+        allowed = np.where((rows == 0) | (rows >= self.semantic_end), -np.inf, logits)
+        second, best = np.sort(allowed)[-2:]
+        return logits, int(np.argmax(allowed)), float(best - second)
 
     def velocities(self, x: Floats, t: float, hidden: Floats) -> tuple[Floats, Floats]:
         """With the hidden state, and with a zero vector in its place: [A] each."""
