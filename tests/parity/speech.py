@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxtab.cli.model_files import open_model
+from voxtab.formats.gguf_split import MergedGguf
 from voxtab.gpu.base import Buffer, Gpu, Program
 from voxtab.models.load_tts import load_tts
 from voxtab.models.source import read_directory
@@ -23,12 +24,16 @@ Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int32]
 
 
-def speech_model(gpu: Gpu, path: Path) -> TtsModel:
-    """The model of a GGUF."""
+def speech_model(
+    gpu: Gpu, path: Path, change: Callable[[MergedGguf], Any] = lambda directory: None
+) -> TtsModel:
+    """The model of a GGUF; `change` alters what its header says."""
 
     async def load() -> TtsModel:
         source = open_model(path)
-        model, _ = await load_tts(gpu, source, await read_directory(source), source.tekken)
+        directory = await read_directory(source)
+        change(directory)
+        model, _ = await load_tts(gpu, source, directory, source.tekken)
         return model
 
     return asyncio.run(load())
@@ -71,8 +76,12 @@ class Speaker:
         for rows in chunks:
             self._run(self.model.record_prefill(self.state, rows))
         self.model.keep_prefix(self.state)
-        self.state.write_noise(0, array("f", self._noise[:FRAME_SLOTS].astype(np.float32).tobytes()))
+        self.state.write_noise(0, self.noise(FRAME_SLOTS))
         return chunks
+
+    def noise(self, frames: int) -> array[float]:
+        """Of the first frames, or of as many as were given."""
+        return array("f", self._noise[:frames].astype(np.float32).tobytes())
 
     def frames(self, count: int) -> None:
         """Make so many frames in one submit."""
@@ -114,6 +123,9 @@ class Speaker:
     def kept(self, name: str) -> Floats:
         tensor = self.state.kept[name]
         return floats(self.gpu, tensor, tensor.buffer.size // 4 // tensor.width)
+
+    def write_control(self, position: int, frame: int) -> None:
+        self.gpu.write(self.state.control, 0, array("I", [position, frame]).tobytes())
 
     def write(self, buffer: Buffer, values: Floats) -> None:
         self.gpu.write(buffer, 0, np.ascontiguousarray(values, np.float32).tobytes())
