@@ -1,9 +1,11 @@
-"""A Voxtral Realtime checkpoint as Mistral lays it out: params.json, consolidated.safetensors, tekken.json.
+"""A checkpoint as Mistral lays it out: params.json, consolidated.safetensors, tekken.json and, for speech, voices.
 
-Everything is checked on opening: sizes, header, that exactly the tensors the sizes imply are there.
+params.json tells whether it is Voxtral Realtime or Voxtral TTS. Everything is checked on opening: sizes, header, that
+exactly the tensors the sizes imply are there, and the voices.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -12,6 +14,8 @@ from shard_tools.json_text import parse_json_object
 from shard_tools.safetensors_file import SafetensorsFile, TensorEntry
 from shard_tools.sizes import ModelSizes
 from shard_tools.tekken_file import TekkenFile
+from shard_tools.tts_sizes import SpeechSizes
+from shard_tools.tts_voices import Voice, read_voices, voice_files
 from voxtab.errors import VoxtabError
 
 MAX_PARAMS_BYTES: Final = 1 << 16  # the real one has 1400
@@ -33,8 +37,11 @@ class Checkpoint:
                 "Give the folder that holds params.json, consolidated.safetensors and tekken.json.",
             )
         self.params: dict[str, Any] = _read_params(directory / "params.json")
-        self.sizes = ModelSizes.from_params(self.params)
+        self.sizes = read_sizes(self.params)
         self.tekken = TekkenFile.read(directory / "tekken.json", self.sizes.vocab_size)
+        self.voices: Sequence[Voice] = ()
+        if isinstance(self.sizes, SpeechSizes):
+            self.voices = read_voices(directory, self.sizes.backbone.dim, self.tekken.voice_rows)
         self.weights = SafetensorsFile(directory / WEIGHTS)
         try:
             self.tensors = self._match_tensors()
@@ -88,6 +95,23 @@ class Checkpoint:
                     f"{name} has shape {list(entries[name].shape)}, params.json implies {list(shape)}"
                 )
         return {name: entries[name] for name in shapes}
+
+
+def checkpoint_files(directory: Path) -> list[Path]:
+    """All that is read of a checkpoint, and the model card that synth writes."""
+    return [*(directory / name for name in FILES), *voice_files(directory)]
+
+
+def read_sizes(params: dict[str, Any]) -> ModelSizes | SpeechSizes:
+    """The sizes of whichever model a parsed params.json describes. Raises VoxtabError not-voxtral, checkpoint-invalid."""
+    multimodal = params.get("multimodal")
+    if (
+        isinstance(multimodal, dict)
+        and "audio_model_args" in multimodal
+        and "whisper_model_args" not in multimodal
+    ):
+        return SpeechSizes.from_params(params)
+    return ModelSizes.from_params(params)
 
 
 def _read_params(path: Path) -> dict[str, Any]:

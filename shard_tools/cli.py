@@ -2,14 +2,14 @@
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, cast, get_args
 
 import typer
 from rich.console import Console
 
-from shard_tools.checkpoint import FILES
+from shard_tools.checkpoint import checkpoint_files
 from shard_tools.demo.cli import app as demo_asr
 from shard_tools.fetch import fetch_model, find_model
 from shard_tools.inspect import describe, print_tables
@@ -20,7 +20,7 @@ from shard_tools.progress import progress_bar
 from shard_tools.quantize import Names, TensorTypes, WeightType, quantize_checkpoint
 from shard_tools.quantize_blocks import Scales
 from shard_tools.split import split_gguf
-from shard_tools.synth import PRESETS, synth_checkpoint, synth_gguf
+from shard_tools.synth import PRESETS, SPEECH_PRESETS, AnySizes, synth_checkpoint, synth_files, synth_gguf
 from shard_tools.verify import verify_shards
 from voxtab.errors import VoxtabError
 from voxtab.formats.manifest import MAX_SHARD_BYTES
@@ -30,6 +30,7 @@ app.add_typer(demo_asr, name="demo-asr")
 
 P = ParamSpec("P")
 _TYPES = ", ".join(get_args(WeightType))
+_PRESETS: Mapping[str, AnySizes] = {**PRESETS, **SPEECH_PRESETS}
 _CANCELLED = 130
 
 
@@ -52,6 +53,7 @@ def _command(run: Callable[P, None]) -> Callable[P, None]:
 
 Output = Annotated[Path, typer.Option("-o", "--output")]
 PartType = Annotated[str | None, typer.Option(help=f"Another type for this part: {_TYPES}.")]
+SpeechPartType = Annotated[str | None, typer.Option(help="Likewise, in a text-to-speech model.")]
 ScalesOption = Annotated[str, typer.Option(help=f"How Q4_0 scales are found: {', '.join(get_args(Scales))}.")]
 NamesOption = Annotated[str, typer.Option(help=f"Tensor names: {', '.join(get_args(Names))}.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
@@ -64,6 +66,9 @@ def quantize(
     type_: Annotated[str, typer.Option("--type", help=f"Type of all matrices: {_TYPES}.")] = "q4_0",
     encoder: PartType = None,
     decoder: PartType = None,
+    backbone: SpeechPartType = None,
+    acoustic: SpeechPartType = None,
+    codec: SpeechPartType = None,
     embedding: PartType = None,
     scales: ScalesOption = "search",
     names: NamesOption = "short",
@@ -71,9 +76,11 @@ def quantize(
     licence: Annotated[str | None, typer.Option(help="Default: what the model card says.")] = None,
     force: Force = False,
 ) -> None:
-    """Make a GGUF from Mistral's params.json, consolidated.safetensors and tekken.json."""
-    check_output(output, [checkpoint_dir / file for file in FILES], force)
-    types = _types(type_, encoder, decoder, embedding)
+    """Make a GGUF from Mistral's params.json, consolidated.safetensors, tekken.json and, for speech, voices."""
+    check_output(output, checkpoint_files(checkpoint_dir), force)
+    parts = {"encoder": encoder, "decoder": decoder, "embedding": embedding}
+    parts |= {"backbone": backbone, "acoustic": acoustic, "codec": codec}
+    types = _types(type_, **parts)
     with progress_bar("quantizing") as progress:
         quantize_checkpoint(
             checkpoint_dir, output, types, cast(Scales, scales), cast(Names, names), progress, name, licence
@@ -137,7 +144,7 @@ def inspect(
 @_command
 def synth(
     output: Annotated[Path, typer.Option("-o", "--output", help="A folder, or a file ending in .gguf.")],
-    preset: Annotated[str, typer.Option(help=f"Sizes: {', '.join(PRESETS)}.")] = "tiny",
+    preset: Annotated[str, typer.Option(help=f"Sizes: {', '.join(_PRESETS)}.")] = "tiny",
     seed: int = 0,
     type_: Annotated[
         str | None, typer.Option("--type", help=f"For a .gguf: {_TYPES}.", show_default="q4_0")
@@ -152,15 +159,18 @@ def synth(
     force: Force = False,
 ) -> None:
     """Make a checkpoint (or its GGUF) of random weights with the real names and shapes."""
-    if preset not in PRESETS:
-        raise VoxtabError("option-invalid", f"{preset!r} is no preset.", f"Choose from {', '.join(PRESETS)}.")
+    sizes = _PRESETS.get(preset)
+    if sizes is None:
+        raise VoxtabError(
+            "option-invalid", f"{preset!r} is no preset.", f"Choose from {', '.join(_PRESETS)}."
+        )
     if output.suffix == ".gguf":
         check_output(output, force=force)
-        types = _types(type_ or "q4_0", None, None, None)
+        types = _types(type_ or "q4_0")
         with progress_bar("making up weights") as progress:
             synth_gguf(
                 output,
-                PRESETS[preset],
+                sizes,
                 seed,
                 types,
                 cast(Scales, scales or "search"),
@@ -175,10 +185,10 @@ def synth(
                     f"{option} is for a GGUF; the checkpoint in a folder is always BF16, with Mistral's names.",
                     f"Give -o a file such as {output}.gguf, or leave {option} out.",
                 )
-        check_folder(output, FILES, force)
+        check_folder(output, synth_files(sizes), force)
         with progress_bar("making up weights") as progress:
-            synth_checkpoint(output, PRESETS[preset], seed, progress)
-    _wrote(output)
+            synth_checkpoint(output, sizes, seed, progress)
+    _wrote(output, () if output.suffix == ".gguf" else synth_files(sizes))
 
 
 @_command
@@ -262,11 +272,12 @@ def eval(  # noqa: A001  (the command's name)
         raise typer.Exit(code)
 
 
-def _types(overall: str, encoder: str | None, decoder: str | None, embedding: str | None) -> TensorTypes:
-    given: tuple[Any, ...] = (overall, encoder, decoder, embedding)
-    return TensorTypes(*given)
+def _types(overall: str, **parts: str | None) -> TensorTypes:
+    given: dict[str, Any] = {"overall": overall, **parts}
+    return TensorTypes(**given)
 
 
-def _wrote(path: Path) -> None:
-    files = [path] if path.is_file() else sorted(path.iterdir())
+def _wrote(path: Path, names: Sequence[str] = ()) -> None:
+    """Tell the size of a file, or of these files in a folder."""
+    files = [path / name for name in names] or [path]
     typer.echo(f"{path}: {sum(file.stat().st_size for file in files):,} bytes")

@@ -24,7 +24,7 @@ UNKNOWN_CHECKSUM: Final = "0" * 64
 _MAX_KEY: Final = 1000
 
 # general.file_type, as ggml numbers them.
-FILE_TYPES: Final = {"f32": 0, "f16": 1, "q4_0": 2, "q8_0": 7}
+FILE_TYPES: Final = {"f32": 0, "f16": 1, "q4_0": 2, "q8_0": 7, "bf16": 32}
 
 
 def checksummed_tensors(sizes: ModelSizes) -> list[str]:
@@ -50,11 +50,7 @@ def model_metadata(
 ) -> dict[str, Value]:
     """`names` maps Mistral's tensor names to the ones in the file."""
     return {
-        "general.architecture": string(ARCHITECTURE),
-        "general.name": string(model_name),
-        **({"general.license": string(licence)} if licence else {}),
-        "general.file_type": uint32(FILE_TYPES[file_type]),
-        "general.quantization_version": uint32(2),
+        **general_metadata(ARCHITECTURE, model_name, licence, file_type),
         "voxtral.format_version": int32(1),
         **_stack("voxtral.decoder.", sizes.decoder),
         **_stack("voxtral.encoder.", sizes.encoder),
@@ -73,16 +69,36 @@ def model_metadata(
         "voxtral.token.streaming_pad": int32(tekken.special("[STREAMING_PAD]", 32)),
         "voxtral.token.begin_audio": int32(tekken.special("[BEGIN_AUDIO]", 25)),
         "voxtral.token.audio": int32(tekken.special("[AUDIO]", 24)),
-        "voxtral.tokenizer.pattern": string(tekken.pattern),
-        "voxtral.tokenizer.num_special_tokens": int32(tekken.special_count),
-        "voxtral.tokenizer.vocab_token_bytes_b64": strings(tekken.vocab_b64),
-        "voxtral.tokenizer.special_token_ranks": int32s(tekken.special_ranks),
-        "voxtral.tokenizer.special_token_strings": strings(tekken.special_strings),
+        **tokenizer_metadata(tekken),
         "voxtral.verify.checksum.names": strings(checksummed_tensors(sizes)),
         CHECKSUM_KEY: strings([UNKNOWN_CHECKSUM] * len(checksummed_tensors(sizes))),
         "voxtral.tensor_name.src": strings(names),
         "voxtral.tensor_name.dst": strings(names.values()),
         **_flattened(params),
+    }
+
+
+def general_metadata(
+    architecture: str, model_name: str, licence: str | None, file_type: str
+) -> dict[str, Value]:
+    """What programs show of any GGUF."""
+    return {
+        "general.architecture": string(architecture),
+        "general.name": string(model_name),
+        **({"general.license": string(licence)} if licence else {}),
+        "general.file_type": uint32(FILE_TYPES[file_type]),
+        "general.quantization_version": uint32(2),
+    }
+
+
+def tokenizer_metadata(tekken: TekkenFile) -> dict[str, Value]:
+    """The vocabulary, under the same keys whatever the model."""
+    return {
+        "voxtral.tokenizer.pattern": string(tekken.pattern),
+        "voxtral.tokenizer.num_special_tokens": int32(tekken.special_count),
+        "voxtral.tokenizer.vocab_token_bytes_b64": strings(tekken.vocab_b64),
+        "voxtral.tokenizer.special_token_ranks": int32s(tekken.special_ranks),
+        "voxtral.tokenizer.special_token_strings": strings(tekken.special_strings),
     }
 
 

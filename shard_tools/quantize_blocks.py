@@ -1,4 +1,4 @@
-"""Q4_0, Q8_0 and F16 from float32, by blocks of 32 along a row.
+"""Q4_0 and Q8_0, by blocks of 32 along a row, F16 and BF16 from float32.
 
 Q4_0: 18 bytes, a float16 scale d and 16 bytes; byte j holds element j in its low and element j+16 in its high
 nibble; value = (nibble - 8) d. Q8_0: 34 bytes, a float16 scale and 32 signed bytes; value = byte x d.
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 BLOCK: Final = 32
 F16_MAX: Final = 65504.0
+BF16_MAX: Final = float.fromhex("0x1.fep127")
 
 Scales = Literal["search", "absmax"]
 Float32 = npt.NDArray[np.float32]
@@ -41,6 +42,13 @@ def quantize_q8_0(values: Float32) -> Bytes:
 def to_float16(values: Float32) -> Bytes:
     """Flat float32 [n] -> bytes [2 n]. BF16 values of 2^-17 to 65504 are kept exactly, smaller to 2^-25."""
     return values.astype("<f2").view(np.uint8)
+
+
+def to_bfloat16(values: Float32) -> Bytes:
+    """Flat float32 [n] -> bytes [2 n], to the nearest, of two the even one. Values must not exceed BF16_MAX."""
+    bits = values.view(np.uint32)
+    rounded = (bits + (np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)))) >> np.uint32(16)
+    return rounded.astype("<u2").view(np.uint8)
 
 
 def _by_parts(values: Float32, block_bytes: int, quantize: Callable[[Float32], Bytes]) -> Bytes:

@@ -67,8 +67,9 @@ class ModelSizes:
         if "multimodal" not in top.values or "whisper_model_args" not in top.section("multimodal").values:
             raise VoxtabError(
                 "not-voxtral",
-                "params.json has no multimodal.whisper_model_args: this is no Voxtral Realtime checkpoint.",
-                "Use the files of mistralai/Voxtral-Mini-4B-Realtime-2602.",
+                "params.json has neither multimodal.whisper_model_args nor multimodal.audio_model_args: this is no "
+                "checkpoint of Voxtral Realtime or Voxtral TTS.",
+                "Use the files of mistralai/Voxtral-Mini-4B-Realtime-2602 or mistralai/Voxtral-4B-TTS-2603.",
             )
         whisper = top.section("multimodal").section("whisper_model_args")
         encoder = whisper.section("encoder_args")

@@ -1,20 +1,16 @@
 """Random checkpoints of any size with the real names and shapes: tests and benchmarks without a download.
 
 A tensor's values depend on the seed and its name alone, so any part can be made at any time and in any order,
-and nothing is kept in memory. Scales are chosen so that activations stay near 1 and logits vary.
+and nothing but voices is kept in memory.
 """
 
 import json
-import math
 import struct
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-import numpy as np
-
-from shard_tools.checkpoint import WEIGHTS
+from shard_tools.checkpoint import FILES, WEIGHTS, read_sizes
 from shard_tools.output_file import writing_set
 from shard_tools.progress import Progress, silent
 from shard_tools.quantize import Names, TensorTypes, WeightType, quantize_source
@@ -22,9 +18,16 @@ from shard_tools.quantize_blocks import Scales
 from shard_tools.safetensors_file import TensorEntry
 from shard_tools.sizes import VOXTRAL_REALTIME_4B, ModelSizes, StackSizes
 from shard_tools.synth_tekken import SMALLEST_VOCABULARY, synth_tekken
+from shard_tools.synth_weights import random_bf16
 from shard_tools.tekken_file import TekkenFile
+from shard_tools.tts_sizes import VOXTRAL_TTS_4B, AcousticSizes, BackboneSizes, CodecSizes, SpeechSizes
+from shard_tools.tts_voices import FOLDER as VOICE_FOLDER
+from shard_tools.tts_voices import PUBLISHED, Voice, check_name
+from shard_tools.voice_file import VoiceRows, write_voice
 from voxtab.errors import VoxtabError
+from voxtab.models.tts_names import VOICE
 
+AnySizes = ModelSizes | SpeechSizes
 SynthSizes = ModelSizes
 
 PRESETS: Final[Mapping[str, SynthSizes]] = {
@@ -35,41 +38,31 @@ PRESETS: Final[Mapping[str, SynthSizes]] = {
     ),
     "voxtral-realtime-4b": VOXTRAL_REALTIME_4B,
 }
+SPEECH_PRESETS: Final[Mapping[str, SpeechSizes]] = {
+    "tiny-tts": SpeechSizes(
+        backbone=BackboneSizes(dim=128, layers=3, heads=4, kv_heads=2, head_dim=64, ffn=256),
+        acoustic=AcousticSizes(dim=128, layers=2, heads=4, kv_heads=2, head_dim=64, ffn=256),
+        codec=CodecSizes(dim=96, heads=4, head_dim=32, ffn=192, semantic_dim=64),
+        vocab_size=2048,
+        semantic_codes=256,
+    ),
+    "voxtral-tts-4b": VOXTRAL_TTS_4B,
+}
 
-# The standard deviation of a weight, times the square root of what it sums over. Queries and keys well above
-# 1 give attention something to choose; the embedding stays small beside the adapter's output, or the token
-# fed back would always win.
-_GAINS: Final = (
-    ("conv_layers.0.conv.weight", 1.6),
-    ("conv_layers.1.conv.weight", 2.2),
-    ("wq.weight", 1.4),
-    ("wk.weight", 1.4),
-    ("wv.weight", 1.1),
-    ("wo.weight", 0.9),
-    ("w1.weight", 1.5),
-    ("w2.weight", 0.9),
-    ("w3.weight", 1.1),
-    ("audio_language_projection.0.weight", 1.3),
-    ("audio_language_projection.2.weight", 2.2),
-    ("ada_rms_norm_t_cond.0.weight", 2.0),
-    ("ada_rms_norm_t_cond.2.weight", 0.7),
-)
-_NORM_SPREAD: Final = 0.15
-_BIAS_SPREAD: Final = 0.1
 # Values are drawn by groups of rows of about this many elements, each with a generator of its own.
 _GROUP_ELEMENTS: Final = 1 << 18
 _PIECE_ELEMENTS: Final = 1 << 22
 
 
 class SynthModel:
-    """A checkpoint that exists only as it is read.
+    """A checkpoint that exists only as it is read. `voices`: names and rows; a speech model has the published ones.
 
     Raises VoxtabError: option-invalid for a vocabulary below 1256, checkpoint-invalid for impossible sizes.
     """
 
     licence: Final = "cc0-1.0"
 
-    def __init__(self, sizes: SynthSizes, seed: int = 0) -> None:
+    def __init__(self, sizes: AnySizes, seed: int = 0, voices: Mapping[str, int] | None = None) -> None:
         if sizes.vocab_size < SMALLEST_VOCABULARY:
             raise VoxtabError(
                 "option-invalid",
@@ -80,10 +73,17 @@ class SynthModel:
             raise VoxtabError("option-invalid", f"{seed} is no seed.", "Use a number from 0 to 2^63 - 1.")
         self.params: dict[str, Any] = sizes.to_params()
         # What reads this model must accept the sizes; better to know before it is written.
-        self.sizes: ModelSizes = ModelSizes.from_params(self.params)
+        self.sizes: AnySizes = read_sizes(self.params)
         self.seed = seed
-        self.name: str = f"Random Voxtral Realtime, seed {seed}"
-        self.tekken_json = synth_tekken(sizes.vocab_size)
+        speech = isinstance(sizes, SpeechSizes)
+        self.name: str = f"Random Voxtral {'TTS' if speech else 'Realtime'}, seed {seed}"
+        self.voices: tuple[Voice, ...] = ()
+        if isinstance(sizes, SpeechSizes):
+            self.voices = self._voices(PUBLISHED if voices is None else voices, sizes.backbone.dim)
+            rows = {voice.name: voice.rows for voice in self.voices}
+            self.tekken_json = synth_tekken(sizes.vocab_size, rows)
+        else:
+            self.tekken_json = synth_tekken(sizes.vocab_size)
         self.tekken: TekkenFile = TekkenFile.from_object(self.tekken_json, sizes.vocab_size)
         self.tensors: dict[str, TensorEntry] = {}
         offset = 0
@@ -101,26 +101,38 @@ class SynthModel:
             parts.append(group[low : (stop - first) * entry.row_bytes])
         return b"".join(parts)
 
-    def _group(self, entry: TensorEntry, first: int, last: int) -> bytes:
-        seed = np.random.SeedSequence([self.seed, zlib.crc32(entry.name.encode()), first])
-        values = np.random.Generator(np.random.SFC64(seed)).standard_normal(
-            (last - first) * entry.row_elements, np.float32
+    def _voices(self, rows: Mapping[str, int], dim: int) -> tuple[Voice, ...]:
+        for name in rows:
+            check_name(name)
+        return tuple(
+            Voice(name, count, random_bf16(self.seed, VOICE + name, 0, count, dim))
+            for name, count in rows.items()
         )
-        centre, spread = _distribution(entry.name, entry.row_elements)
-        values *= np.float32(spread)
-        values += np.float32(centre)
-        bits = values.view(np.uint32)
-        bits += np.uint32(0x8000)  # rounds to the nearest BF16
-        bits >>= np.uint32(16)
-        return bits.astype("<u2").tobytes()
+
+    def _group(self, entry: TensorEntry, first: int, last: int) -> bytes:
+        return random_bf16(self.seed, entry.name, first, last - first, entry.row_elements)
 
 
-def synth_checkpoint(directory: Path, sizes: SynthSizes, seed: int = 0, progress: Progress = silent) -> None:
+def synth_files(sizes: AnySizes) -> list[str]:
+    """What `synth_checkpoint` writes into its folder, with the published voices."""
+    voices = PUBLISHED if isinstance(sizes, SpeechSizes) else ()
+    return [*FILES, *(f"{VOICE_FOLDER}/{name}.pt" for name in voices)]
+
+
+def synth_checkpoint(
+    directory: Path,
+    sizes: AnySizes,
+    seed: int = 0,
+    progress: Progress = silent,
+    voices: Mapping[str, int] | None = None,
+) -> None:
     """Write a random BF16 checkpoint in Mistral's layout, with a model card. `progress` counts weight bytes.
+
+    `voices`: names and rows of a speech model's voices; default: those that Mistral published.
 
     Raises VoxtabError: option-invalid, checkpoint-invalid, quota-full.
     """
-    model = SynthModel(sizes, seed)
+    model = SynthModel(sizes, seed, voices)
     total = sum(entry.nbytes for entry in model.tensors.values())
     with writing_set(Path(directory), total) as files:
         for name, text in (
@@ -132,29 +144,22 @@ def synth_checkpoint(directory: Path, sizes: SynthSizes, seed: int = 0, progress
                 file.write(text.encode())
         with files.open(WEIGHTS) as file:
             _write_safetensors(file, model, total, progress)
+        if model.voices:
+            _write_voices(Path(directory) / VOICE_FOLDER, model)
 
 
 def synth_gguf(
     path: Path,
-    sizes: SynthSizes,
+    sizes: AnySizes,
     seed: int = 0,
     types: TensorTypes | WeightType = "q4_0",
     scales: Scales = "search",
     names: Names = "short",
     progress: Progress = silent,
+    voices: Mapping[str, int] | None = None,
 ) -> None:
     """The GGUF that quantizing `synth_checkpoint`'s files gives, without writing them. Raises as both do."""
-    quantize_source(SynthModel(sizes, seed), path, types, scales, names, progress)
-
-
-def _distribution(name: str, row_elements: int) -> tuple[float, float]:
-    """Mean and standard deviation of a tensor."""
-    if name.endswith("norm.weight"):
-        return 1.0, _NORM_SPREAD
-    if name.endswith(".bias"):
-        return 0.0, _BIAS_SPREAD
-    gain = next((gain for ending, gain in _GAINS if name.endswith(ending)), 1.0)
-    return 0.0, gain / math.sqrt(row_elements)
+    quantize_source(SynthModel(sizes, seed, voices), path, types, scales, names, progress)
 
 
 def _write_safetensors(file: BinaryIO, model: SynthModel, total: int, progress: Progress) -> None:
@@ -175,6 +180,14 @@ def _write_safetensors(file: BinaryIO, model: SynthModel, total: int, progress: 
         for start in range(0, entry.rows, rows):
             done += file.write(model.read_rows(entry, start, min(start + rows, entry.rows)))
             progress(done, total)
+
+
+def _write_voices(folder: Path, model: SynthModel) -> None:
+    with writing_set(folder) as files:
+        for voice in model.voices:
+            with files.open(f"{voice.name}.pt") as file:
+                dim = len(voice.data) // (2 * voice.rows)
+                file.write(write_voice(VoiceRows(voice.rows, dim, voice.data)))
 
 
 def _card(model: SynthModel) -> str:

@@ -1,7 +1,7 @@
 """A made-up but valid tekken.json: 1000 special tokens, the 256 bytes, then invented words from syllables."""
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice, product
 from typing import Any, Final
 
@@ -19,7 +19,9 @@ _NAMED: Final = {
     32: "[STREAMING_PAD]",
     33: "[STREAMING_WORD]",
 }
-# The pre-tokenizer of Mistral's Tekken; it matters to who encodes text, and nobody here does.
+# What a prompt to speak is made with.
+_NAMED_IN_SPEECH: Final = {35: "[REPEAT_AUDIO_TEXT]", 36: "[NEXT_AUDIO_TEXT]"}
+# The pre-tokenizer of Mistral's Tekken.
 _PATTERN: Final = (
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
     r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
@@ -27,10 +29,24 @@ _PATTERN: Final = (
 )
 
 
-def synth_tekken(vocab_size: int) -> dict[str, Any]:
-    """tekken.json for a model of `vocab_size` tokens, at least 1256; the same for the same size."""
+def synth_tekken(vocab_size: int, voices: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """tekken.json for a model of `vocab_size` tokens, at least 1256; the same for the same size.
+
+    `voices`: audio tokens of each voice, for a speech model.
+    """
     single_bytes = (bytes([value]) for value in range(_BYTES))
-    return tekken_json(islice(chain(single_bytes, _words()), vocab_size - SPECIAL_TOKENS))
+    made = tekken_json(islice(chain(single_bytes, _words()), vocab_size - SPECIAL_TOKENS))
+    if voices is not None:
+        for rank, text in _NAMED_IN_SPEECH.items():
+            made["special_tokens"][rank]["token_str"] = text
+        made["audio"] = {
+            "sampling_rate": 24000,
+            "frame_rate": 12.5,
+            "audio_encoding_config": {"num_mel_bins": 128, "hop_length": 160, "window_size": 400},
+            "chunk_length_s": None,
+            "voice_num_audio_tokens": dict(voices),
+        }
+    return made
 
 
 def tekken_json(pieces: Iterable[bytes]) -> dict[str, Any]:

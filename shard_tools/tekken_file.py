@@ -3,7 +3,7 @@
 import base64
 import binascii
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
@@ -13,11 +13,16 @@ from voxtab.errors import VoxtabError
 # The real file has 15 MB.
 MAX_TEKKEN_BYTES: Final = 64 << 20
 DEFAULT_SPECIAL_TOKENS: Final = 1000
+MAX_VOICES: Final = 256
+MAX_VOICE_ROWS: Final = 1 << 12  # as many positions as a prompt and its frames can have
 
 
 @dataclass(frozen=True)
 class TekkenFile:
-    """`vocab_b64[i]` holds the bytes of token `special_count + i`, in base64."""
+    """`vocab_b64[i]` holds the bytes of token `special_count + i`, in base64.
+
+    `voice_rows`: audio tokens that each voice of a speech model takes in a prompt.
+    """
 
     pattern: str
     special_count: int
@@ -26,6 +31,7 @@ class TekkenFile:
     special_strings: list[str]
     delay_ms: float
     left_pad_tokens: int
+    voice_rows: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path, vocab_size: int) -> "TekkenFile":
@@ -59,6 +65,7 @@ class TekkenFile:
             special_strings=strings,
             delay_ms=_number(audio, "transcription_delay_ms", 480.0),
             left_pad_tokens=int(_number(audio, "streaming_n_left_pad_tokens", 32)),
+            voice_rows=_voice_rows(audio.get("voice_num_audio_tokens", {})),
         )
 
     def special(self, text: str, default: int) -> int:
@@ -95,6 +102,19 @@ def _special_tokens(tokens: Any, count: int) -> tuple[list[int], list[str]]:
         ranks.append(rank)
         strings.append(text)
     return ranks, strings
+
+
+def _voice_rows(counts: Any) -> dict[str, int]:
+    if counts is None:
+        return {}
+    if not isinstance(counts, dict) or len(counts) > MAX_VOICES:
+        raise _bad(f"audio.voice_num_audio_tokens is not an object of at most {MAX_VOICES} voices")
+    for name, rows in counts.items():
+        if not isinstance(name, str) or not _is_index(rows, MAX_VOICE_ROWS + 1) or not rows:
+            raise _bad(
+                f"audio.voice_num_audio_tokens gives the voice {str(name)[:40]!a} {ascii(rows)[:20]} tokens"
+            )
+    return dict(counts)
 
 
 def _number(section: dict[str, Any], key: str, default: float) -> float:

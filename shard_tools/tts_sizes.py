@@ -11,18 +11,17 @@ from typing import Any, Final
 
 from shard_tools.params_section import MAX_DIM, MAX_VOCABULARY, Section
 from shard_tools.sizes import LayerSizes, layer_params, read_layers
+from voxtab.models.tts_config import MODEL, MOST_STEPS, SPECIAL_CODES
 from voxtab.models.tts_names import (
     ACOUSTIC,
     CODE_EMBEDDING,
+    CODEBOOK,
     CODEC,
     TOKEN_EMBEDDING,
     WEIGHT_DIRECTION,
     WEIGHT_LENGTH,
 )
 
-MODEL: Final = "Voxtral TTS"
-# Codes 0 and 1 of every codebook are EMPTY_AUDIO and END_AUDIO.
-SPECIAL_CODES: Final = 2
 _ROW_PADDING: Final = 128
 # The shape of the codec's convolutions, the only one Mistral has published: one at the full stride of a frame, then
 # one between any two stages that doubles the rows, and a last one to samples.
@@ -213,9 +212,8 @@ class SpeechSizes:
         codec = self.codec
         interior = codec.heads * codec.head_dim
         widths = LayerSizes(codec.dim, 1, codec.heads, codec.heads, codec.head_dim, codec.ffn)
-        semantic = CODEC + "quantizer.semantic_codebook."
-        yield semantic + "embedding_sum", (self.semantic_codes, codec.semantic_dim)
-        yield semantic + "cluster_usage", (self.semantic_codes,)
+        yield CODEBOOK + "embedding_sum", (self.semantic_codes, codec.semantic_dim)
+        yield CODEBOOK + "cluster_usage", (self.semantic_codes,)
         latent = codec.semantic_dim + self.acoustic.codebooks
         yield from _convolution("decoder_blocks.0", codec.dim, latent, FIRST_KERNEL)
         for stage, layers in enumerate(codec.stages):
@@ -285,7 +283,7 @@ def _acoustic(audio: Section, backbone: BackboneSizes) -> AcousticSizes:
         **asdict(read_layers(head)),
         codebooks=audio.integer("n_acoustic_codebook", 1, 1024),
         levels=audio.integer("acoustic_codebook_size", 2, 1 << 16),
-        steps=head.integer("n_decoding_steps", 1, 1000, default=AcousticSizes.steps),
+        steps=head.integer("n_decoding_steps", 1, MOST_STEPS, default=AcousticSizes.steps),
         norm_eps=head.number("norm_eps", default=backbone.norm_eps),
     )
 

@@ -12,7 +12,6 @@ from voxtab.errors import VoxtabError
 FOLDER: Final = "voice_embedding"
 # Mistral's terms for the published voices, and for a model that contains them.
 LICENCE: Final = "CC-BY-NC-4.0"
-MAX_VOICES: Final = 256
 ENGLISH: Final = "en"
 # What the published names begin with; English ones begin with a manner of speaking instead.
 _LANGUAGES: Final = frozenset({"ar", "de", "es", "fr", "hi", "it", "nl", "pt", ENGLISH})
@@ -56,6 +55,11 @@ class Voice:
         """BCP 47: fr_male -> fr, casual_male -> en."""
         prefix = self.name.partition("_")[0]
         return prefix if prefix in _LANGUAGES else ENGLISH
+
+
+def licence_of(card: str | None) -> str:
+    """The voices' licence: the model card's, which is Mistral's if there is no card; hubs write it in small letters."""
+    return LICENCE if card is None or card.lower() == LICENCE.lower() else card
 
 
 def voice_files(checkpoint: Path) -> list[Path]:

@@ -15,12 +15,11 @@ from typing import Final
 
 import numpy as np
 
+from shard_tools.tekken_file import MAX_VOICE_ROWS
 from voxtab.errors import VoxtabError
 
 # The largest published one has 1.3 MB.
 MAX_VOICE_BYTES: Final = 64 << 20
-# A voice takes one position a row of the model's few thousand.
-MAX_ROWS: Final = 1 << 16
 _MAX_MEMBERS: Final = 64
 _MAX_PICKLE: Final = 1024
 
@@ -146,7 +145,7 @@ def _shape(pickle: bytes) -> tuple[int, int]:
     if found is None:
         raise _RefusedError("its pickle describes something other than one BF16 matrix on the CPU")
     count, offset, rows, dim, row_stride, stride = (_value(opcode) for opcode in found.groups())
-    if not (1 <= rows <= MAX_ROWS and dim >= 1):
+    if not (1 <= rows <= MAX_VOICE_ROWS and dim >= 1):
         raise _RefusedError(f"a matrix of {rows} x {dim} is no voice")
     if (offset, row_stride, stride, count) != (0, dim, 1, rows * dim):
         raise _RefusedError(f"its matrix of {rows} x {dim} is a part of something else")

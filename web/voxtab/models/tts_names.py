@@ -10,6 +10,7 @@ TOKEN_EMBEDDING: Final = "mm_audio_embeddings.tok_embeddings.weight"
 CODE_EMBEDDING: Final = "mm_audio_embeddings.audio_codebook_embeddings.embeddings.weight"
 ACOUSTIC: Final = "acoustic_transformer."
 CODEC: Final = "audio_tokenizer."
+CODEBOOK: Final = CODEC + "quantizer.semantic_codebook."
 # A convolution is stored as weight norm has it: a length for each row of the first axis, and a direction.
 WEIGHT_LENGTH: Final = "parametrizations.weight.original0"
 WEIGHT_DIRECTION: Final = "parametrizations.weight.original1"
