@@ -48,8 +48,8 @@ class HubModel:
 def find_model(repo: str, file: str | None = None, revision: str | None = None) -> HubModel:
     """Ask the hub (HF_ENDPOINT, or huggingface.co) for `repo` and choose what to fetch; `file` may be a pattern.
 
-    Without `file`: a Mistral checkpoint's files, else manifest and shards, else the only GGUF. Raises VoxtabError:
-    model-missing, model-unreachable, option-invalid.
+    Without `file`: a Mistral checkpoint's files with its voices, else manifest and shards, else the only GGUF. Raises
+    VoxtabError: model-missing, model-unreachable, option-invalid.
     """
     endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or DEFAULT_ENDPOINT
     with _hub_errors(repo, endpoint):

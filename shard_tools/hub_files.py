@@ -10,6 +10,7 @@ from voxtab.errors import VoxtabError
 from voxtab.formats.gguf_split import split_file_names
 
 _CHECKPOINT = ("params.json", "consolidated.safetensors", "tekken.json")
+_VOICE = re.compile(r"voice_embedding/[^/]+\.pt")
 _SHARD = re.compile(r"shard-[a-z]{2,4}")
 
 
@@ -44,7 +45,8 @@ def choose_files(repo: str, files: Sequence[HubFile], wanted: str | None) -> lis
 def _model_files(repo: str, names: list[str]) -> list[str]:
     extras = [name for name in ("tekken.json", "README.md") if name in names]
     if all(name in names for name in _CHECKPOINT):
-        return [*_CHECKPOINT, *(name for name in extras if name not in _CHECKPOINT)]
+        voices = sorted(name for name in names if _VOICE.fullmatch(name))
+        return [*_CHECKPOINT, *(name for name in extras if name not in _CHECKPOINT), *voices]
     if shards := sorted(name for name in names if _SHARD.fullmatch(name)):
         return [*(["manifest.json"] if "manifest.json" in names else []), *shards, *extras]
     ggufs = sorted(name for name in names if name.endswith(".gguf"))

@@ -1,4 +1,4 @@
-"""What is in a model: a summary, its tensor types, metadata and tensors, as tables or as JSON."""
+"""What is in a model: a summary, its voices, tensor types, metadata and tensors, as tables or as JSON."""
 
 import math
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from shard_tools.model_files import ModelFiles, open_model
 from shard_tools.printable import printable
+from shard_tools.tts_metadata import read_voice_infos
 from voxtab.formats.gguf import GgufTensor
 
 # Longer lists (the vocabulary has 130072 entries) are cut to their length and first entries.
@@ -21,7 +22,8 @@ _FIRST: Final = 4
 
 def describe(path: Path, whole_lists: bool = False) -> dict[str, Any]:
     """All that `voxtab-shards inspect --json` prints: kind, name, architecture, licence, bytes, parameters,
-    bits_per_weight, types, metadata, tensors (shape outermost first, offset in `file`), files, manifest.
+    bits_per_weight, types, voices (name, language, rows, licence), metadata, tensors (shape outermost first,
+    offset in `file`), files, manifest.
 
     Metadata lists of more than 64 entries become {"length", "first"} unless `whole_lists`. Raises the errors
     of `open_model`.
@@ -54,6 +56,7 @@ def describe(path: Path, whole_lists: bool = False) -> dict[str, Any]:
         "parameters": parameters,
         "bits_per_weight": round(8 * tensor_bytes / max(parameters, 1), 3),
         "types": _types(model),
+        "voices": [asdict(voice) for voice in read_voice_infos(metadata)],
         "metadata": {key: _shown(value, whole_lists) for key, value in metadata.items()},
         "tensors": tensors,
         "files": [{"name": file.name, "bytes": file.stat().st_size} for file in model.files],
@@ -79,6 +82,8 @@ def print_tables(description: Mapping[str, Any], console: Console) -> None:
     _row(summary, "parameters", f"{description['parameters']:,}")
     console.print(summary)
     _print(console, "types", ("type", "tensors", "parameters", "bytes"), description["types"])
+    if description["voices"]:
+        _print(console, "voices", ("name", "language", "rows", "licence"), description["voices"])
     metadata = [{"key": key, "value": value} for key, value in description["metadata"].items()]
     _print(console, "metadata", ("key", "value"), metadata)
     _print(console, "tensors", ("name", "type", "shape", "offset", "bytes"), description["tensors"])

@@ -26,6 +26,7 @@ from voxtab.formats.manifest import (
     TokenizerInfo,
 )
 from voxtab.formats.model_layout import MANIFEST, find_shards
+from voxtab.models.tts_config import ARCHITECTURE as SPEECH
 
 _VOCABULARY_KEY: Final = "voxtral.tokenizer.vocab_token_bytes_b64"
 UNKNOWN_LICENCE: Final = "unknown"
@@ -142,7 +143,8 @@ def _model(
 
 
 def _tokenizer(gguf: Gguf) -> TokenizerInfo | None:
-    vocab_size = gguf.metadata.get("voxtral.vocab_size")
+    keys = ("voxtral.vocab_size", f"{SPEECH}.vocab_size")
+    vocab_size = next((gguf.metadata[key] for key in keys if key in gguf.metadata), None)
     if not isinstance(vocab_size, int) or vocab_size < 1:
         return None
     return TokenizerInfo("tekken", vocab_size, _VOCABULARY_KEY in gguf.metadata)
