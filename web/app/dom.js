@@ -17,3 +17,12 @@ export function setText(target, text) {
   target.textContent = text;
   target.hidden = text === "";
 }
+
+/** Hands a file to the user, as if a link to it had been clicked. @param {Blob} file @param {string} name */
+export function offerDownload(file, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(file);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

@@ -1,6 +1,6 @@
 // The transcript card: text as it comes, then words with their times, and what to do with them.
 
-import { element } from "./dom.js";
+import { element, offerDownload } from "./dom.js";
 import { formatNumber } from "./format.js";
 
 /** @typedef {import("./voxtab.js").Word} Word */
@@ -122,11 +122,8 @@ export class TranscriptView {
   }
 
   #downloadText() {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([`${this.text.trim()}\n`], { type: "text/plain" }));
-    link.download = `${this.#name.replace(/\.[^.]*$/, "")}.txt`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    const file = new Blob([`${this.text.trim()}\n`], { type: "text/plain" });
+    offerDownload(file, `${this.#name.replace(/\.[^.]*$/, "")}.txt`);
   }
 }
 

@@ -1,0 +1,88 @@
+// The voices to choose from, grouped by the language they speak.
+
+import { element, setText } from "./dom.js";
+
+/**
+ * @typedef {object} Voice
+ * @property {string} name as the model calls it: "casual_female", "fr_male"
+ * @property {string} language BCP 47: "en"
+ * @property {number} rows
+ * @property {string} [licence] SPDX: "CC-BY-NC-4.0"
+ */
+
+const NAMES = new Intl.DisplayNames("en", { type: "language" });
+/** What a licence is about, where that is known. @type {Record<string, string>} */
+const LICENCES = { "CC-BY-NC-4.0": "CC BY-NC 4.0: give credit, no commercial use" };
+
+export class VoicePicker {
+  #select = element("voice-select", HTMLSelectElement);
+  #licence = element("voice-licence", HTMLParagraphElement);
+  /** @type {Voice[]} */
+  #voices = [];
+
+  constructor() {
+    this.#select.addEventListener("change", () => this.#describe());
+  }
+
+  /** Keeps the choice where a voice of that name is there. @param {Voice[]} voices */
+  setVoices(voices) {
+    const before = this.chosen;
+    this.#voices = voices;
+    const groups = groupVoices(voices, navigator.languages).map(({ language, voices }) => {
+      const group = document.createElement("optgroup");
+      group.label = language;
+      group.append(...voices.map(({ title, name }) => new Option(title, name)));
+      return group;
+    });
+    this.#select.replaceChildren(...groups);
+    if (voices.some(({ name }) => name === before)) this.#select.value = before;
+    this.#describe();
+  }
+
+  /** @returns {string} name, "" where there are no voices */
+  get chosen() {
+    return this.#select.value;
+  }
+
+  #describe() {
+    const licence = this.#voices.find(({ name }) => name === this.chosen)?.licence ?? "";
+    setText(this.#licence, licence && `Licence of the voice: ${LICENCES[licence] ?? licence}.`);
+  }
+}
+
+/**
+ * @param {Voice[]} voices
+ * @param {readonly string[]} spoken languages of the reader, the best known first
+ * @returns {{language: string, voices: {title: string, name: string}[]}[]} the reader's languages first, then by name
+ */
+export function groupVoices(voices, spoken) {
+  const rank = (/** @type {string} */ code) => {
+    const at = spoken.findIndex((tag) => tag.split("-")[0] === code.split("-")[0]);
+    return at < 0 ? spoken.length : at;
+  };
+  return [...new Set(voices.map(({ language }) => language))]
+    .map((code) => ({ code, language: languageName(code) }))
+    .sort((a, b) => rank(a.code) - rank(b.code) || a.language.localeCompare(b.language))
+    .map(({ code, language }) => ({
+      language,
+      voices: voices
+        .filter((voice) => voice.language === code)
+        .map(({ name }) => ({ name, title: voiceTitle(name, code) })),
+    }));
+}
+
+/** @param {string} code @returns {string} "French" */
+function languageName(code) {
+  try {
+    return (code && NAMES.of(code)) || "Other";
+  } catch {
+    return code; // not a language tag
+  }
+}
+
+/** @param {string} name @param {string} code of its language @returns {string} "fr_male" in French is "Male" */
+function voiceTitle(name, code) {
+  const words = name.startsWith(`${code}_`) ? name.slice(code.length + 1) : name;
+  const title = words.replaceAll("_", " ");
+  return title.charAt(0).toUpperCase() + title.slice(1);
+}
