@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,10 +33,10 @@ LONGEST = (MAX_CHUNK_FRAMES,)
 
 
 class Decoder:
-    """A checkpoint's codec, f32 or q4_0, on a device of its own."""
+    """A checkpoint's codec, f32 or q4_0."""
 
-    def __init__(self, adapter: Any, checkpoint: Path, folder: Path, weights: str) -> None:
-        self.gpu = NativeGpu(adapter)
+    def __init__(self, gpu: NativeGpu, checkpoint: Path, folder: Path, weights: str) -> None:
+        self.gpu = gpu
         path = write_tts_gguf(checkpoint, folder / f"{weights}.gguf", weights)
         self.codec = asyncio.run(self._load(path))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ import pytest
 
 from tests.parity.codec import LONGEST, Decoder
 from tests.parity.comparison import difference
+from tests.parity.random_tts import write_checkpoint
+from tests.parity.random_tts_sizes import random_sizes
+from tests.parity.tts_reference import TtsReference
+from voxtab.gpu.native import NativeGpu
 
 # Largest absolute difference allowed, of the quantizer's output, of every block's and of samples.
 BAR = 1e-4
@@ -22,13 +27,19 @@ def expected(data: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def f32(native_adapter: Any, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Decoder:
-    return Decoder(native_adapter, data / "tts-tiny", tmp_path_factory.mktemp("f32"), "f32")
+def gpu(native_adapter: Any) -> NativeGpu:
+    """One device for the file: pipelines take longer to compile than to run."""
+    return NativeGpu(native_adapter)
 
 
 @pytest.fixture(scope="module")
-def q4_0(native_adapter: Any, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Decoder:
-    return Decoder(native_adapter, data / "tts-tiny", tmp_path_factory.mktemp("q4_0"), "q4_0")
+def f32(gpu: NativeGpu, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Decoder:
+    return Decoder(gpu, data / "tts-tiny", tmp_path_factory.mktemp("f32"), "f32")
+
+
+@pytest.fixture(scope="module")
+def q4_0(gpu: NativeGpu, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Decoder:
+    return Decoder(gpu, data / "tts-tiny", tmp_path_factory.mktemp("q4_0"), "q4_0")
 
 
 def test_every_block_is_within_the_bar(f32: Decoder, expected: dict[str, Any]) -> None:
@@ -135,3 +146,23 @@ def test_several_chunks_queue_without_the_host(f32: Decoder, expected: dict[str,
     state.free()
     assert program.dispatches <= 120
     assert difference(np.concatenate(parts), expected["f32/codec/wave"][: 3 * size // 4]) <= BAR
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("weights", ["f32", "q4_0"])
+def test_codecs_of_other_sizes_equal_the_float64_reference(
+    gpu: NativeGpu, tmp_path: Path, weights: str, seed: int
+) -> None:
+    sizes = random_sizes(random.Random(seed))
+    checkpoint = write_checkpoint(tmp_path / "checkpoint", sizes, seed)
+    rng = np.random.default_rng(seed)
+    codes = np.empty((7, 1 + sizes.codebooks), np.int32)
+    codes[:, 0] = rng.integers(2, 2 + sizes.semantic_size, len(codes))
+    codes[:, 1:] = rng.integers(2, 2 + sizes.levels, (len(codes), sizes.codebooks))
+    want = TtsReference(checkpoint, q4_0=weights == "q4_0").decode(codes)
+    decoder = Decoder(gpu, checkpoint, tmp_path, weights)
+    for chunks in (LONGEST, (1, 3)):
+        state = decoder.state()
+        wave = decoder.decode(state, codes, chunks)
+        state.free()
+        assert difference(wave, want) <= BAR, sizes
