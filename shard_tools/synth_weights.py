@@ -40,7 +40,7 @@ _FIXED: Final = (
     (CODEBOOK + "cluster_usage", (1.0, 0.1)),
     ("attention_scale", (0.5, 0.05)),
     ("ffn_scale", (0.5, 0.05)),
-    ("output_proj.conv." + WEIGHT_LENGTH, (0.2, 0.02)),
+    ("output_proj.conv." + WEIGHT_LENGTH, (0.14, 0.01)),
     (WEIGHT_LENGTH, (1.2, 0.1)),
 )
 
