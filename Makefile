@@ -58,7 +58,7 @@ web/build/voxtab.zip: .venv/.installed web/node_modules/.installed always
 
 .PHONY: test
 test: .venv/.installed-test web/node_modules/.installed built
-	$(call timed,Chromium and a GPU adapter,$(BIN)/python -m tests.install_test_tools)
+	$(call timed,Chromium + GPU adapter + mistral-common,$(BIN)/python -m tests.install_test_tools)
 	$(call timed,ruff check,$(BIN)/ruff check .)
 	$(call timed,ruff format,$(BIN)/ruff format --check .)
 	$(call timed,mypy,$(BIN)/mypy)

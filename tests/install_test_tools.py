@@ -1,8 +1,9 @@
-"""Makes sure that the tests find a Chromium with WebGPU and a native GPU adapter.
+"""Makes sure that the tests find a Chromium with WebGPU, a native GPU adapter and mistral-common.
 
 What is there is used. What is missing is installed with apt where that is possible (as root, or with a sudo
-that asks nothing); Playwright's own download serves where apt has no Chromium. Otherwise the last lines say
-what to install, and the exit status is 1. Run from the repository root: python -m tests.install_test_tools
+that asks nothing); Playwright's own download serves where apt has no Chromium, and pip brings mistral-common.
+Otherwise the last lines say what to install, and the exit status is 1.
+Run from the repository root: python -m tests.install_test_tools
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import sync_playwright
 
-from tests import chromium
+from tests import chromium, mistral_reference
 
 VULKAN = ("libvulkan1", "mesa-vulkan-drivers")  # the loader, and lavapipe with it
 ADAPTER = "from voxtab.gpu.native import choose_adapter; print(choose_adapter().info['device'])"
@@ -26,7 +27,8 @@ BROWSER_ADAPTER = """async () => {
 
 
 def main() -> int:
-    missing = [advice for advice in (ensure_chromium(), ensure_adapter()) if advice]
+    tools = (ensure_chromium(), ensure_adapter(), ensure_mistral_common())
+    missing = [advice for advice in tools if advice]
     for advice in missing:
         print(advice, file=sys.stderr)
     return 1 if missing else 0
@@ -77,6 +79,17 @@ def ensure_adapter() -> str | None:
             f" Debian and Ubuntu: apt install {' '.join(VULKAN)}. Fedora: dnf install mesa-vulkan-drivers"
         )
     print(f"native adapter: {found}")
+    return None
+
+
+def ensure_mistral_common() -> str | None:
+    """None when the tests can ask mistral-common, else advice."""
+    try:
+        if not mistral_reference.installed():
+            mistral_reference.install()
+    except (OSError, subprocess.CalledProcessError) as error:
+        return f"{' and '.join(mistral_reference.REQUIREMENTS)} could not be installed with pip: {error}"
+    print(f"{' and '.join(mistral_reference.REQUIREMENTS)} at {mistral_reference.ENVIRONMENT}")
     return None
 
 
