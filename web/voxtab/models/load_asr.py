@@ -2,7 +2,7 @@
 
 from voxtab.formats.gguf_split import MergedGguf
 from voxtab.formats.tekken import Tekken
-from voxtab.gpu.base import Buffer, Gpu
+from voxtab.gpu.base import Gpu
 from voxtab.models.asr import AsrModel, AudioEncoder, TextDecoder
 from voxtab.models.asr_config import AsrConfig
 from voxtab.models.log_mel import FREQUENCIES, WINDOW, mel_filters, mel_spans, windowed_dft
@@ -21,44 +21,40 @@ async def load_asr(
     Raises VoxtabError: not-voxtral, unsupported-type, tokenizer-invalid, adapter-too-small, and what the source
     raises. On any failure, cancellation included, nothing stays allocated.
     """
-    config = AsrConfig.from_gguf(directory.metadata)
-    upload = Upload(gpu)
-    tables: list[Buffer] = []
+    model, upload = plan_asr(gpu, directory)
     try:
-        loader = TensorLoader(directory, upload, short_name, "Voxtral Realtime")
-        _make_tables(gpu, config, tables)
-        model = AsrModel(gpu, config, _encoder(loader, config, tables), _decoder(loader, config))
-        tekken = load_tekken(directory, tekken_beside, config.vocab_size)
+        tekken = load_tekken(directory, tekken_beside, model.config.vocab_size)
         await fill(gpu, source, upload)
     except BaseException:
         upload.abandon()
-        for buffer in tables:
-            gpu.free(buffer)
         raise
-    model.owned = [*upload.made, *tables]
+    model.owned = list(upload.made)
     upload.finish()
     return model, tekken
 
 
-def _make_tables(gpu: Gpu, config: AsrConfig, tables: list[Buffer]) -> None:
-    """Append the front end's three: the windowed DFT, the mel filters, their spans."""
-    filters = mel_filters(config.num_mel_bins)
-    spans = mel_spans(filters, config.num_mel_bins)
-    for data, label in ((windowed_dft(), "dft"), (filters, "mel filters"), (spans, "mel spans")):
-        table = gpu.buffer(len(data) * 4, label)
-        gpu.write(table, 0, memoryview(data))
-        tables.append(table)
+def plan_asr(gpu: Gpu, directory: MergedGguf) -> tuple[AsrModel, Upload]:
+    """The model with its buffers made and empty, and what is to fill them. On failure nothing stays allocated."""
+    config = AsrConfig.from_gguf(directory.metadata)
+    upload = Upload(gpu)
+    try:
+        loader = TensorLoader(directory, upload, short_name, "Voxtral Realtime")
+        return AsrModel(gpu, config, _encoder(loader, config), _decoder(loader, config)), upload
+    except BaseException:
+        upload.abandon()
+        raise
 
 
-def _encoder(loader: TensorLoader, config: AsrConfig, tables: list[Buffer]) -> AudioEncoder:
+def _encoder(loader: TensorLoader, config: AsrConfig) -> AudioEncoder:
     e, d = config.encoder.dim, config.decoder.dim
-    dft, filters, spans = tables
+    constant = loader.upload.constant
+    filters = mel_filters(config.num_mel_bins)
     rows = 2 * FREQUENCIES
     conv = ENCODER + "conv_layers."
     return AudioEncoder(
-        dft=Linear(Weight("f32", rows, WINDOW, (Segment(0, rows, dft, None),))),
-        mel_filters=filters,
-        mel_spans=spans,
+        dft=Linear(Weight("f32", rows, WINDOW, (Segment(0, rows, constant(windowed_dft(), "dft"), None),))),
+        mel_filters=constant(filters, "mel filters"),
+        mel_spans=constant(mel_spans(filters, config.num_mel_bins), "mel spans"),
         conv0=loader.convolution(f"{conv}0.conv.", e, config.num_mel_bins, 3),
         conv1=loader.convolution(f"{conv}1.conv.", e, e, 3),
         blocks=tuple(

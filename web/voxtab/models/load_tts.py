@@ -23,20 +23,9 @@ async def load_tts(
     Raises VoxtabError: not-voxtral, unsupported-type, tokenizer-invalid, adapter-too-small, and what the source
     raises. On any failure, cancellation included, nothing stays allocated.
     """
-    config = TtsConfig.from_gguf(directory.metadata)
-    codec_config = CodecConfig.from_gguf(directory.metadata)
-    upload = Upload(gpu)
+    model, upload = plan_tts(gpu, directory)
     try:
-        loader = TensorLoader(directory, upload, _short_name, MODEL)
-        model = TtsModel(
-            gpu,
-            config,
-            _backbone(loader, config),
-            _head(loader, config),
-            load_codec(loader, codec_config),
-            _voices(loader, config),
-        )
-        tekken = load_tekken(directory, tekken_beside, config.vocab_size)
+        tekken = load_tekken(directory, tekken_beside, model.config.vocab_size)
         await fill(gpu, source, upload)
     except BaseException:
         upload.abandon()
@@ -44,6 +33,21 @@ async def load_tts(
     model.owned = list(upload.made)
     upload.finish()
     return model, tekken
+
+
+def plan_tts(gpu: Gpu, directory: MergedGguf) -> tuple[TtsModel, Upload]:
+    """The model with its buffers made and empty, and what is to fill them. On failure nothing stays allocated."""
+    config = TtsConfig.from_gguf(directory.metadata)
+    codec_config = CodecConfig.from_gguf(directory.metadata)
+    upload = Upload(gpu)
+    try:
+        loader = TensorLoader(directory, upload, _short_name, MODEL)
+        backbone, head = _backbone(loader, config), _head(loader, config)
+        codec = load_codec(loader, codec_config)
+        return TtsModel(gpu, config, backbone, head, codec, _voices(loader, config)), upload
+    except BaseException:
+        upload.abandon()
+        raise
 
 
 def _backbone(loader: TensorLoader, config: TtsConfig) -> Backbone:

@@ -76,7 +76,7 @@ class Upload:
             self.gpu.free(buffer)
         self.made.clear()
 
-    def constant(self, values: "array[float]", label: str) -> Buffer:
+    def constant(self, values: "array[float] | array[int]", label: str) -> Buffer:
         """A table that comes from no file."""
         made = self._buffer(len(values) * 4, label)
         self.gpu.write(made, 0, memoryview(values))

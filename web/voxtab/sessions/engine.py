@@ -1,76 +1,136 @@
-"""A device with a model on it: what the native command and the browser worker both hold."""
+"""A device with models on it: what the native commands and the browser's worker hold."""
 
 from typing import Any
 
 from voxtab.errors import VoxtabError
 from voxtab.formats.tekken import Tekken
-from voxtab.gpu.base import Gpu, Program
+from voxtab.gpu.base import Gpu
 from voxtab.models.asr import AsrModel
-from voxtab.models.asr_state import AsrOptions, AsrState
+from voxtab.models.asr_state import AsrOptions
 from voxtab.models.load_asr import load_asr
+from voxtab.models.load_tts import load_tts
+from voxtab.models.memory import MemoryNeed, memory_need
 from voxtab.models.source import ModelSource, read_directory
+from voxtab.models.tasks import Task
+from voxtab.models.tts import TtsModel
+from voxtab.sessions.speech import Speech, SpeechOptions
+from voxtab.sessions.speech_trace import SpeechTrace
 from voxtab.sessions.trace import Trace
 from voxtab.sessions.transcription import Transcription
+from voxtab.sessions.warm_up import warm_up_asr, warm_up_tts
 
 
 class Engine:
-    """Loads one model at a time and opens sessions on it."""
+    """At most one model of each task, on one device; opens sessions on them.
 
-    def __init__(self, gpu: Gpu) -> None:
+    memory_limit: bytes that models and sessions may take in all, where the device's own limit is known or a user has
+    set one; None asks the device alone.
+    """
+
+    def __init__(self, gpu: Gpu, memory_limit: int | None = None) -> None:
         self.gpu = gpu
-        self._model: AsrModel | None = None
-        self._tekken: Tekken | None = None
+        self.memory_limit = memory_limit
+        self._asr: tuple[AsrModel, Tekken] | None = None
+        self._tts: tuple[TtsModel, Tekken] | None = None
+        self._needs: dict[Task, tuple[str, MemoryNeed]] = {}
 
     async def load(self, source: ModelSource, tekken_beside: bytes | None = None) -> dict[str, Any]:
-        """Replace the model. `tekken_beside`: a tekken.json, used when the GGUF holds no tokenizer. Raises VoxtabError;
-        then nothing is loaded and nothing stays allocated."""
-        self.unload()
+        """Load a model, in place of the one of the same task. `tekken_beside`: a tekken.json, used when the GGUF holds no
+        tokenizer. Raises VoxtabError; then no model of this task is loaded, and nothing of it stays allocated."""
         directory = await read_directory(source)
-        model, tekken = await load_asr(self.gpu, source, directory, tekken_beside)
-        try:
-            await self._warm_up(model)
-        except BaseException:
-            model.free()
-            raise
-        self._model, self._tekken = model, tekken
-        return {
-            "name": str(directory.metadata.get("general.name", ""))[:200],
-            "task": "speech-to-text",
-            "vocab_size": model.config.vocab_size,
+        name = str(directory.metadata.get("general.name", ""))[:200]
+        need = memory_need(directory, self.gpu.info)
+        self.unload(need.task)
+        self._check_memory(name, need)
+        loaded: dict[str, Any] = {"name": name, "task": need.task}
+        if need.task == "speech-to-text":
+            asr, tekken = await load_asr(self.gpu, source, directory, tekken_beside)
+            await _or_free(asr, warm_up_asr(asr))
+            self._asr = asr, tekken
+            loaded |= {"vocab_size": asr.config.vocab_size, "delay_ms": asr.config.n_delay_tokens * 80}
+        else:
+            tts, tekken = await load_tts(self.gpu, source, directory, tekken_beside)
+            await _or_free(tts, warm_up_tts(tts))
+            self._tts = tts, tekken
+            loaded |= {
+                "vocab_size": tts.config.vocab_size,
+                "voices": self.voices(),
+                "steps": tts.config.n_steps,
+            }
+            loaded |= {"voice_license": tts.config.voice_license}
+        self._needs[need.task] = name, need
+        return loaded | {
             "gpu_bytes": self.gpu.gpu_bytes,
             "tensor_bytes": sum(tensor.nbytes for _, tensor in directory.tensors.values()),
-            "delay_ms": model.config.n_delay_tokens * 80,
         }
 
-    async def _warm_up(self, model: AsrModel) -> None:
-        """Run every kernel once on silence: drivers compile at the first use, and that belongs to loading."""
-        live, offline, prompt = 1, 5, 9  # tokens and rows that between them take every tile
-        programs: list[Program] = []
-        with self.gpu.all_or_nothing():
-            state = AsrState(self.gpu, model.config, AsrOptions(), trace=False)
-        try:
-            with self.gpu.all_or_nothing():
-                state.reserve((live + offline) * model.config.downsample_factor, prompt + 1)
-                programs.append(model.record_time_conditioning(state))
-                programs += [model.record_encode(state, tokens) for tokens in (live, offline)]
-                programs += [model.record_decode(state, rows, head=True) for rows in (prompt, 1)]
-            await self.gpu.ready()
-            for program in programs:
-                self.gpu.run(program)
-            await self.gpu.drain()
-        finally:
-            for program in programs:
-                self.gpu.free_program(program)
-            state.free()
-
-    def unload(self) -> None:
-        if self._model is not None:
-            self._model.free()
+    def unload(self, task: Task | None = None) -> None:
+        """Free the model of a task, or both. Their sessions must be freed before."""
+        if task != "text-to-speech" and self._asr is not None:
+            self._asr[0].free()
+            self._asr = None
+            del self._needs["speech-to-text"]
+        if task != "speech-to-text" and self._tts is not None:
+            self._tts[0].free()
+            self._tts = None
+            del self._needs["text-to-speech"]
+        if self._asr is None and self._tts is None:
             self.gpu.forget_uniforms()
-        self._model = self._tekken = None
+
+    def voices(self) -> list[dict[str, Any]]:
+        """Of the loaded speech model: name, language (BCP 47) and rows of each."""
+        model, _ = self._speech_model()
+        return [
+            {"name": voice.name, "language": voice.language, "rows": voice.rows}
+            for voice in model.config.voices
+        ]
+
+    def voice_license(self) -> str:
+        """Of the loaded speech model's voices; empty when its file does not say."""
+        return self._speech_model()[0].config.voice_license
 
     def transcription(self, options: AsrOptions, trace: Trace | None = None) -> Transcription:
         """A session on the loaded model. Raises VoxtabError model-missing."""
-        if self._model is None or self._tekken is None:
-            raise VoxtabError("model-missing", "No model is loaded.", "Load a model first.")
-        return Transcription(self._model, self._tekken, options, trace)
+        if self._asr is None:
+            raise _missing("speech-to-text")
+        return Transcription(*self._asr, options, trace)
+
+    def speech(
+        self, text: str, voice: str, options: SpeechOptions, trace: SpeechTrace | None = None
+    ) -> Speech:
+        """A session on the loaded model. Raises VoxtabError model-missing, and what Speech raises."""
+        return Speech(*self._speech_model(), text, voice, options, trace)
+
+    def _speech_model(self) -> tuple[TtsModel, Tekken]:
+        if self._tts is None:
+            raise _missing("text-to-speech")
+        return self._tts
+
+    def _check_memory(self, name: str, need: MemoryNeed) -> None:
+        """Whether it fits beside what is loaded. Raises VoxtabError adapter-too-small, naming what to unload."""
+        if self.memory_limit is None:
+            return
+        others = list(self._needs.values())
+        taken = sum(other.weights + other.session for _, other in others)
+        missing = need.most + taken - self.memory_limit
+        if missing <= 0:
+            return
+        unload = " or ".join(repr(other) for other, _ in others)
+        raise VoxtabError(
+            "adapter-too-small",
+            f"{name or 'The model'} needs {need.most / 1e6:.0f} MB of GPU memory beside the {taken / 1e6:.0f} MB in use;"
+            f" {missing / 1e6:.0f} MB are missing.",
+            f"Unload {unload}, or choose a smaller model." if others else "Choose a smaller model.",
+        )
+
+
+async def _or_free(model: AsrModel | TtsModel, work: Any) -> None:
+    try:
+        await work
+    except BaseException:
+        model.free()
+        raise
+
+
+def _missing(task: Task) -> VoxtabError:
+    return VoxtabError("model-missing", f"No {task} model is loaded.", "Load one first.")
