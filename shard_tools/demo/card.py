@@ -165,6 +165,7 @@ def render(
         themes=VOCABULARY,
         word_count=len(WORDS),
         settings=settings,
+        initial=settings.get("initial"),
         sizes={"encoder": asdict(SIZES.encoder), "decoder": asdict(SIZES.decoder)},
         vocabulary=SIZES.vocab_size,
         minutes=round(sum(entry["seconds"] for entry in steps) / 60),

@@ -78,6 +78,10 @@ def train(
     seed: Annotated[int, typer.Option(help="Of the first weights and of everything drawn.")] = 1,
     steps: Annotated[int, typer.Option(help="Optimizer steps in all.")] = 6000,
     batch: Annotated[int, typer.Option(help="Clips of 11.5 s a step.")] = 12,
+    rate: Annotated[float, typer.Option(help="The largest learning rate.")] = 0.004,
+    initial: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Begin with the weights of another run.")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     fuse: Annotated[
         bool, typer.Option(help="Compile the step: a quarter faster; needs a C++ compiler.")
@@ -91,9 +95,10 @@ def train(
         train_model(
             corpus,
             folder,
-            TrainSettings(seed=seed, steps=steps, batch=batch),
+            TrainSettings(seed=seed, steps=steps, batch=batch, rate=rate),
             device=device,
             fuse=fuse,
+            initial=initial,
             report=lambda entry: typer.echo(json.dumps(entry)),
         )
 

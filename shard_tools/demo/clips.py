@@ -37,6 +37,9 @@ _DELAY_CHANCES: Final = [_DELAY_WEIGHTS.get(delay, _OTHER_DELAYS) for delay in D
 _WORDLESS_CLIPS: Final = 0.08
 # Clips cut out of a stream that has long been running: no beginning is in sight, as after a minute of live captions.
 _RUNNING_CLIPS: Final = 0.2
+# At the end of a run, so many clips are left as they were recorded: what was learnt from spoiled ones stays, and clean
+# speech is what most people have.
+CALM_CLEAN: Final = 0.6
 
 
 @dataclass(frozen=True)
@@ -50,16 +53,23 @@ class Clip:
 
 
 class ClipMixer:
-    """Draws clips from the phrases of one split."""
+    """Draws clips from the phrases of one split; from clip number `calm_from` on, more of them are clean."""
 
     def __init__(
-        self, corpus: Corpus, split: str, words: Sequence[str], phones: Sequence[str], seed: int
+        self,
+        corpus: Corpus,
+        split: str,
+        words: Sequence[str],
+        phones: Sequence[str],
+        seed: int,
+        calm_from: int | None = None,
     ) -> None:
         self._corpus = corpus
         self._phrases = corpus.split(split)
         self._word_ids = {word: number for number, word in enumerate(words)}
         self._phone_ids = {phone: number for number, phone in enumerate(phones)}
         self._seed = seed
+        self._calm_from = calm_from
         self._noises = NoiseBank(np.random.default_rng((seed, 1 << 40)))
 
     def clip(self, number: int) -> Clip:
@@ -81,7 +91,11 @@ class ClipMixer:
                 last = spoken[int(rng.integers(len(spoken)))]
                 end = min(end, last.end + int(rng.uniform(0.02, 0.5) * SAMPLE_RATE))
                 spoken = [word for word in spoken if word.end <= end]
-            self._spoil(rng, sound[start:end])
+            calm = self._calm_from is not None and number >= self._calm_from
+            if calm and rng.random() < CALM_CLEAN:
+                _set_level(rng, sound[start:end])
+            else:
+                self._spoil(rng, sound[start:end])
             sound[end:] = 0
         if rng.random() < 0.5:
             np.rint(sound * 32768, out=sound)
@@ -126,12 +140,9 @@ class ClipMixer:
         if rng.random() < 0.35:
             room = room_response(rng)
             sound[:] = oaconvolve(sound, room)[: len(sound)]
-        peak = float(np.abs(sound).max())
-        if peak == 0.0:
+        level = _set_level(rng, sound)
+        if level == 0.0:
             return
-        quiet = rng.random() < 0.3
-        level = 10 ** (rng.uniform(-2.5, -1.0) if quiet else rng.uniform(-1.0, 0.0))
-        sound *= np.float32(level / peak)
         if rng.random() < 0.6:
             noise = (
                 self._noises.draw(rng, len(sound)) if rng.random() < 0.85 else steady_sound(rng, len(sound))
@@ -160,6 +171,17 @@ class ClipMixer:
         return np.asarray(np.clip(sound * level, -1, 1), np.float32)
 
 
+def _set_level(rng: np.random.Generator, sound: Floats) -> float:
+    """Scales in place to a peak that is returned: 0.1 to 1, in a third of the clips down to 0.003. 0 for silence."""
+    peak = float(np.abs(sound).max(initial=0.0))
+    if peak == 0.0:
+        return 0.0
+    quiet = rng.random() < 0.3
+    level = float(10 ** (rng.uniform(-2.5, -1.0) if quiet else rng.uniform(-1.0, 0.0)))
+    sound *= np.float32(level / peak)
+    return level
+
+
 def _resampled(samples: npt.NDArray[np.int16], rate: float) -> Floats:
     """Faster and higher by `rate`, by linear interpolation: cheap, and its slight dullness is one more room."""
     sound = samples.astype(np.float32) / 32768
@@ -169,6 +191,8 @@ def _resampled(samples: npt.NDArray[np.int16], rate: float) -> Floats:
     return np.asarray(np.interp(positions, np.arange(len(sound)), sound), np.float32)
 
 
-def open_mixer(folder: Path, words: Sequence[str], phones: Sequence[str], seed: int) -> ClipMixer:
+def open_mixer(
+    folder: Path, words: Sequence[str], phones: Sequence[str], seed: int, calm_from: int | None = None
+) -> ClipMixer:
     """The training split of the corpus in `folder`."""
-    return ClipMixer(Corpus.open(folder), "train", words, phones, seed)
+    return ClipMixer(Corpus.open(folder), "train", words, phones, seed, calm_from)

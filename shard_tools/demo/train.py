@@ -46,7 +46,10 @@ _VALIDATION_BATCH: Final = 20
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """rate: the largest learning rate, of Muon and AdamW alike; it rises for `warm_up` steps, then falls as a cosine."""
+    """rate: the largest learning rate, of Muon and AdamW alike; it rises for `warm_up` steps, then falls as a cosine.
+
+    calm: the share of the run, at its end, in which most clips are clean.
+    """
 
     seed: int = 1
     steps: int = 6000
@@ -56,6 +59,7 @@ class TrainSettings:
     final_rate: float = 0.02  # of `rate`
     decay: float = 0.03
     clip_norm: float = 1.0
+    calm: float = 0.3
     validate_every: int = 500
     save_every: int = 250
 
@@ -64,7 +68,13 @@ class Run:
     """A run in its folder. Raises VoxtabError option-invalid where the folder holds a run of other settings."""
 
     def __init__(
-        self, corpus: Corpus, folder: Path, settings: TrainSettings, device: str, fuse: bool = False
+        self,
+        corpus: Corpus,
+        folder: Path,
+        settings: TrainSettings,
+        device: str,
+        fuse: bool = False,
+        initial: Path | None = None,
     ) -> None:
         self.corpus, self.folder, self.settings = corpus, folder, settings
         self.device = torch.device(device)
@@ -76,10 +86,14 @@ class Run:
         self.optimizers = _optimizers(self.net, self.helpers, settings)
         self.step = 0
         folder.mkdir(parents=True, exist_ok=True)
-        self._check_settings()
+        self._check_settings(initial)
         state = folder / "state.pt"
         if state.exists():
             self._load(torch.load(state, map_location=self.device, weights_only=True))
+        elif initial is not None:
+            before = torch.load(initial / "state.pt", map_location=self.device, weights_only=True)
+            self.net.load_state_dict(before["net"])
+            self.helpers.load_state_dict(before["helpers"])
 
     def log(self, entry: dict[str, Any]) -> None:
         with (self.folder / "log.jsonl").open("a") as lines:
@@ -104,12 +118,15 @@ class Run:
             optimizer.load_state_dict(saved)
         # Lines behind the saved step belong to steps that will be taken again.
         log = self.folder / "log.jsonl"
+        if not log.exists():
+            return
         lines = [line for line in log.read_text().splitlines() if json.loads(line)["step"] <= self.step]
         log.write_text("".join(line + "\n" for line in lines))
 
-    def _check_settings(self) -> None:
+    def _check_settings(self, initial: Path | None) -> None:
         path = self.folder / "settings.json"
         wanted = asdict(self.settings) | {"words": list(WORDS), "corpus_seed": self.corpus.info["seed"]}
+        wanted["initial"] = None if initial is None else _origin(initial)
         if path.exists():
             kept = json.loads(path.read_text())
             different = sorted(key for key in wanted if kept.get(key) != wanted[key])
@@ -123,15 +140,35 @@ class Run:
             path.write_text(json.dumps(wanted | {"commit": current_commit()}, indent=1))
 
 
+def _origin(run: Path) -> dict[str, Any]:
+    """What the card tells of a run whose weights another one begins with."""
+    path = run / "settings.json"
+    if not path.is_file() or not (run / "state.pt").is_file():
+        raise VoxtabError("option-invalid", f"{run} holds no run.", "Give the folder of a finished one.")
+    settings = json.loads(path.read_text())
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    minutes = round(sum(entry.get("seconds", 0.0) for entry in log) / 60)
+    return {key: settings[key] for key in ("commit", "seed", "steps", "batch")} | {"minutes": minutes}
+
+
 def train(
-    corpus_folder: Path, folder: Path, settings: TrainSettings, *, device: str, fuse: bool, report: Report
+    corpus_folder: Path,
+    folder: Path,
+    settings: TrainSettings,
+    *,
+    device: str,
+    fuse: bool,
+    report: Report,
+    initial: Path | None = None,
+    workers: int | None = None,
 ) -> None:
     """report: called with every log entry. Interrupted, it loses at most `save_every` steps.
 
-    fuse: let PyTorch compile the step, a quarter faster; it needs a C++ compiler.
+    fuse: let PyTorch compile the step, a quarter faster; it needs a C++ compiler. initial: the folder of a run whose
+    weights this one begins with. workers: processes that mix clips; by default one, or eight for a GPU.
     """
     corpus = Corpus.open(corpus_folder)
-    run = Run(corpus, folder, settings, device, fuse)
+    run = Run(corpus, folder, settings, device, fuse, initial)
     validation = {split: ValidationSet.from_split(corpus, split) for split in ("valid", "valid_unseen")}
     batches = training_batches(
         corpus_folder,
@@ -141,7 +178,8 @@ def train(
         seed=settings.seed,
         first=run.step,
         last=settings.steps,
-        workers=1 if run.device.type == "cpu" else 8,
+        calm_from=round(settings.steps * (1 - settings.calm)),
+        workers=(1 if run.device.type == "cpu" else 8) if workers is None else workers,
     )
     sums: dict[str, float] = {}
     started = time.monotonic()

@@ -110,3 +110,15 @@ def test_the_mixture_is_as_described(clips: list[Clip]) -> None:
     assert 0.03 < wordless / MANY < 0.25
     silent = sum(not clip.sound.any() for clip in clips)
     assert silent < wordless
+
+
+def test_at_the_end_of_a_run_most_clips_are_clean(folder: Path, clips: list[Clip]) -> None:
+    """Silence between words is exact only where no noise was added."""
+    calm = open_mixer(folder, WORDS, PHONES, seed=1, calm_from=0)
+
+    def clean(found: list[Clip]) -> int:
+        return sum((clip.sound[clip.left_pad * TOKEN_SAMPLES :] == 0).mean() > 0.05 for clip in found)
+
+    assert clean([calm.clip(number) for number in range(MANY)]) > 1.3 * clean(clips)
+    later = open_mixer(folder, WORDS, PHONES, seed=1, calm_from=MANY)
+    np.testing.assert_array_equal(later.clip(3).sound, clips[3].sound)
