@@ -14,7 +14,7 @@ from voxtab.models.codec_state import CodecState
 from voxtab.models.load_asr import plan_asr
 from voxtab.models.load_tts import plan_tts
 from voxtab.models.tasks import Task, task_of
-from voxtab.models.tts_state import FRAME_SLOTS, TtsOptions, TtsState
+from voxtab.models.tts_state import FRAME_SLOTS, MAX_CHUNK_ROWS, TtsOptions, TtsState
 
 # What a session is measured at; caches grow on as it goes on, up to the model's window.
 _SESSION_S = 60
@@ -50,10 +50,12 @@ def memory_need(directory: MergedGguf, info: AdapterInfo) -> MemoryNeed:
         tts, upload = plan_tts(gpu, directory)
         upload.finish()
         weights = gpu.gpu_bytes
-        voice = max(tts.voices.values(), key=lambda voice: voice.rows)
+        voice = max(tts.voices.values(), key=lambda voice: voice.rows, default=None)
+        if voice is None:  # nothing can be spoken, so that no session comes
+            return MemoryNeed(task, weights, 0, gpu.most_bytes)
         speech = TtsState(gpu, tts.config, TtsOptions(), voice)
         speech.reserve(voice.prefix + _SESSION_S * 1000 // 80)
-        tts.record_prefill(speech, 64)
+        tts.record_prefill(speech, MAX_CHUNK_ROWS)
         tts.record_frame(speech)
         tts.codec.record_decode(CodecState(gpu, tts.codec.config, speech.codes, FRAME_SLOTS), 1)
     return MemoryNeed(task, weights, gpu.gpu_bytes - weights, gpu.most_bytes)

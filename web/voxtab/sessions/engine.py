@@ -36,7 +36,8 @@ class Engine:
 
     async def load(self, source: ModelSource, tekken_beside: bytes | None = None) -> dict[str, Any]:
         """Load a model, in place of the one of the same task. `tekken_beside`: a tekken.json, used when the GGUF holds no
-        tokenizer. Raises VoxtabError; then no model of this task is loaded, and nothing of it stays allocated."""
+        tokenizer. Raises VoxtabError: for what the header tells, the model before stays; else no model of this task is
+        loaded. Nothing of a failed one stays allocated."""
         directory = await read_directory(source)
         name = str(directory.metadata.get("general.name", ""))[:200]
         need = memory_need(directory, self.gpu.info)
