@@ -1,10 +1,11 @@
-"""The 4B model at full size, random weights, in Chromium and natively: does it load, how much memory, how fast.
+"""The 4B models at full size, random weights, in Chromium and natively: do they load, how much memory, how fast.
 
-    python -m tests.benchmarks.full_size [--folder build/full-size]
+    python -m tests.benchmarks.full_size transcribe|speak [--folder build/full-size]
 
-Makes up the model's GGUF (2.5 GB, Q4_0), splits it, serves it, loads it in headless Chromium and transcribes one second;
-then the same natively. Prints a report and fails if the tokens differ. On a software adapter this takes some 20 minutes,
-so it is no part of `make test`. Needs 6 GB of disk, and as much memory.
+Makes up the GGUF (2.5 GB, Q4_0), splits it, serves it, and loads it in headless Chromium. `transcribe` takes down one
+second; `speak` loads the transcribing model too, side by side, and makes three frames of speech. Then the same natively.
+Prints a report and fails if tokens or codes differ. On a software adapter this takes some 20 minutes, so it is no part of
+`make test`. Needs 6 GB of disk a model, and as much memory.
 """
 
 from __future__ import annotations
@@ -14,126 +15,130 @@ import base64
 import json
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
-from playwright.sync_api import Page, sync_playwright
 
 from shard_tools.split import split_gguf
 from shard_tools.synth import PRESETS, synth_gguf
-from tests import chromium
-from tests.server_process import ServerProcess
+from tests.benchmarks.full_size_tab import FullSizeTab, open_tab
 
 RECORDING = Path(__file__).parents[1] / "data" / "asr-tiny" / "input.wav"
-PRESET = "voxtral-realtime-4b"
+TRANSCRIBER, SPEAKER = "voxtral-realtime-4b", "voxtral-tts-4b"
+TEXT, FRAMES, CODEBOOKS = "Hello.", 3, 36
 
-_START = """([base, id]) => {
-  globalThis.run = { megabytes: 0 };
-  (async () => {
-    const { Voxtab } = await import(base + '/app/voxtab.js');
-    globalThis.vox = await Voxtab.create();
-    const start = performance.now();
-    run.loaded = await vox.load(id, { onProgress: (p) => { run.megabytes = p.loadedBytes / 1e6; } });
-    run.loadSeconds = (performance.now() - start) / 1000;
-  })().catch((error) => { run.error = `${error.code}: ${error.message}`; });
-}"""
-_TRANSCRIBE = """([data]) => {
-  const pcm = new Float32Array(Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
-  vox.transcribe(pcm, { delayMs: 480 }).then(
-    (result) => { run.result = result; }, (error) => { run.error = `${error.code}: ${error.message}`; });
-}"""
-# JavaScript and WASM of the page and its workers, by Chromium's own count (needs cross-origin isolation).
-_MEASURE = "performance.measureUserAgentSpecificMemory().then((measured) => measured.bytes)"
+_TRANSCRIBE = "(pcm) => begin(() => vox.transcribe(floats(pcm), { delayMs: 480 }))"
+_SPEAK = """([text, voice, noise]) => begin(async () => {
+  const stream = vox.speak(text, { voice, noise: floats(noise) });
+  const peaks = [];
+  for await (const chunk of stream) peaks.push([chunk.length, chunk.reduce((most, x) => Math.max(most, Math.abs(x)), 0)]);
+  return { ...(await stream.result), peaks };
+})"""
 
 
-def watch(page: Page, key: str, what: str) -> int:
-    """Wait until `run[key]` is there; the largest memory seen on the way, in bytes."""
-    peak = 0
-    while not page.evaluate(f"run.{key} !== undefined"):
-        if error := page.evaluate("run.error"):
-            raise SystemExit(f"{what} failed: {error}")
-        peak = max(peak, int(page.evaluate(_MEASURE)))
-        print(
-            f"  {what}: {page.evaluate('run.megabytes'):6.0f} MB on the GPU, page {peak / 1e6:.0f} MB",
-            flush=True,
-        )
-        time.sleep(1)
-    return peak
+def publish(preset: str, folder: Path) -> Path:
+    """The preset's shards below `folder`/models, made where they are not there yet."""
+    shards = folder / "models" / preset
+    gguf = folder / f"{preset}.gguf"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (shards / "manifest.json").exists():
+        if not gguf.exists():
+            synth_gguf(gguf, PRESETS[preset], seed=1)
+        split_gguf(gguf, shards)
+        gguf.unlink()
+    return shards
 
 
-def in_chromium(models: Path, log: Path, sound: bytes) -> dict[str, Any]:
-    with sync_playwright() as playwright, ServerProcess(log, models) as server:
-        browser = chromium.launch(playwright)
-        page = browser.new_context(ignore_https_errors=True).new_page()
-        page.set_default_timeout(0)
-        page.goto(f"{server.url}/api/health")  # our origin and headers, without the page's own worker
-        page.evaluate(_START, [server.url, PRESET])
-        loading = watch(page, "loadSeconds", "loading")
-        page.evaluate(_TRANSCRIBE, [base64.b64encode(sound).decode()])
-        running = watch(page, "result", "transcribing")
-        found: dict[str, Any] = page.evaluate("({...run, wasm: vox.memory(), adapter: vox.adapter.name})")
-        found["wasm_bytes"] = page.evaluate("vox.memory().then((m) => m.wasmHeapBytes)")
-        browser.close()
-    return {**found, "peak_loading": loading, "peak_running": running}
+def load(tab: FullSizeTab, shards: Path) -> dict[str, Any]:
+    loaded, seconds = tab.load(shards.name)
+    files = list(shards.glob("shard-*"))
+    print(
+        f"{shards.name}: {len(files)} shards, {sum(file.stat().st_size for file in files)} bytes,"
+        f" loaded in {seconds:.0f} s, GPU {loaded['gpu_bytes'] / 1e6:.0f} MB in all,"
+        f" page at most {tab.peak_bytes / 1e6:.0f} MB"
+    )
+    return loaded
 
 
-def natively(model: Path, wav: Path) -> dict[str, Any]:
-    command = [
-        str(Path(sys.executable).with_name("voxtab")),
-        "transcribe",
-        str(wav),
-        "--model",
-        str(model),
-        "--json",
-    ]
+def natively(command: str, *words: str | Path, model: Path) -> dict[str, Any]:
+    """The JSON of a `voxtab` command."""
+    voxtab = Path(sys.executable).with_name("voxtab")
+    full = [str(voxtab), command, *map(str, words), "--model", str(model), "--json"]
     result: dict[str, Any] = json.loads(
-        subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        subprocess.run(full, check=True, capture_output=True, text=True).stdout
     )
     return result
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    arguments.add_argument(
-        "--folder", type=Path, default=Path("build/full-size"), help="for the model's files"
-    )
-    folder: Path = arguments.parse_args().folder
-    shards = folder / "models" / PRESET
-    gguf = folder / f"{PRESET}.gguf"
-    folder.mkdir(parents=True, exist_ok=True)
-    if not gguf.exists():
-        synth_gguf(gguf, PRESETS[PRESET], seed=1)
-    if not (shards / "manifest.json").exists():
-        split_gguf(gguf, shards)
-
+def transcribe(folder: Path) -> bool:
+    """Whether tab and native run write the same tokens for one second of sound."""
+    shards = publish(TRANSCRIBER, folder)
     sound = soundfile.read(RECORDING, dtype="float32")[0][8000:24000]
     wav = folder / "one-second.wav"
     soundfile.write(wav, sound, 16000, subtype="PCM_16")
-    tab = in_chromium(folder / "models", folder / "server.txt", np.ascontiguousarray(sound).tobytes())
-    native = natively(shards, wav)
+    with open_tab(folder / "models", folder / "server.txt") as tab:
+        load(tab, shards)
+        found, _ = tab.run(_TRANSCRIBE, _base64(sound), "transcribing")
+        report_memory(tab)
+    native = natively("transcribe", wav, model=shards)
+    for name, run in (("Chromium", found), ("native", native)):
+        step_ms = run["stats"]["decode_ms"] / max(1, len(run["tokens"]) - 1)  # the first is the prompt's
+        print(f"{name}: {json.dumps(run['stats'])}\n  {step_ms:.0f} ms a decode step")
+    return same("tokens", found["tokens"], native["tokens"])
 
-    print(f"\n{len(list(shards.glob('shard-*')))} shards, {gguf.stat().st_size / 1e9:.2f} GB")
+
+def speak(folder: Path) -> bool:
+    """Whether tab and native run make the same codes of three frames, in the shortest voice."""
+    publish(TRANSCRIBER, folder)
+    shards = publish(SPEAKER, folder)
+    noise = np.random.default_rng(1).standard_normal((FRAMES, CODEBOOKS)).astype("<f4")
+    np.save(folder / "noise.npy", noise)
+    with open_tab(folder / "models", folder / "server.txt") as tab:
+        load(tab, folder / "models" / TRANSCRIBER)
+        voices = load(tab, shards)["voices"]
+        voice = min(voices, key=lambda voice: int(voice["rows"]))
+        print(f"voice {voice['name']}, {voice['rows']} rows")
+        found, _ = tab.run(_SPEAK, [TEXT, voice["name"], _base64(noise)], "speaking")
+        report_memory(tab)
+    options = ("--voice", voice["name"], "--noise", folder / "noise.npy", "-o", folder / "speech.wav")
+    native = natively("speak", TEXT, *options, model=shards)
+    for name, run in (("Chromium", found), ("native", native)):
+        stages = {
+            stage: round(run["stats"][f"{stage}_ms"] / FRAMES) for stage in ("backbone", "flow", "codec")
+        }
+        print(f"{name}: {json.dumps(run['stats'])}\n  ms a frame: {stages}")
+    print(f"samples and peak of each chunk in the tab: {found['peaks']}")
+    return same("codes", found["codes"], native["codes"])
+
+
+def report_memory(tab: FullSizeTab) -> None:
     print(
-        f"Chromium ({tab['adapter']}): loaded in {tab['loadSeconds']:.0f} s,"
-        f" GPU {tab['loaded']['gpu_bytes'] / 1e6:.0f} MB,"
-        f" page at most {tab['peak_loading'] / 1e6:.0f} MB while loading, {tab['peak_running'] / 1e6:.0f} MB after,"
-        f" of which WASM {tab['wasm_bytes'] / 1e6:.0f} MB"
+        f"page at most {tab.peak_bytes / 1e6:.0f} MB, WASM heap {tab.wasm_bytes() / 1e6:.0f} MB ({tab.adapter})"
     )
-    for name, stats, tokens in (
-        ("Chromium", tab["result"]["stats"], tab["result"]["tokens"]),
-        ("native", native["stats"], native["tokens"]),
-    ):
-        print(f"{name}: {json.dumps(stats)}")
-        step_ms = stats["decode_ms"] / max(1, len(tokens) - 1)  # the first token is the prompt's
-        print(f"  {len(tokens)} tokens, {step_ms:.0f} ms a decode step")
-    same = tab["result"]["tokens"] == native["tokens"]
-    print("tokens equal" if same else f"tokens differ: {tab['result']['tokens']} and {native['tokens']}")
-    sys.exit(not same)
+
+
+def same(what: str, in_tab: object, native: object) -> bool:
+    print(f"{what} equal" if in_tab == native else f"{what} differ: {in_tab} and {native}")
+    return in_tab == native
+
+
+def _base64(values: npt.NDArray[np.float32]) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
+
+
+def main() -> None:
+    tasks: dict[str, Callable[[Path], bool]] = {"transcribe": transcribe, "speak": speak}
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("task", choices=tasks)
+    parser.add_argument("--folder", type=Path, default=Path("build/full-size"), help="for the models' files")
+    arguments = parser.parse_args()
+    sys.exit(not tasks[arguments.task](arguments.folder))
 
 
 if __name__ == "__main__":
