@@ -17,11 +17,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from filelock import FileLock
 
 from voxtab.errors import VoxtabError
 
 CERTIFICATE_FILE = "voxtab.pem"
 KEY_FILE = "voxtab-key.pem"
+LOCK_FILE = "voxtab.lock"
 LIFETIME = timedelta(days=397)
 MARGIN = timedelta(days=7)  # replaced this long before it expires, so that no session sees it happen
 CLOCK_SKEW = timedelta(hours=1)
@@ -41,15 +43,18 @@ def ensure_certificate(
 ) -> Certificate:
     """The certificate in `folder`, made anew unless it is valid at `now` and covers every host in `needed`.
 
-    Hosts are names or addresses. A new one covers `wanted` too. The key file is readable by its owner alone.
+    Hosts are names or addresses. A new one covers `wanted` too. The key file is readable by its owner alone. Servers
+    that start at once wait for each other here, so that none takes one's certificate with the other's key.
     """
     now = now or datetime.now(UTC)
     needed = list(dict.fromkeys(needed))
     paths = folder / CERTIFICATE_FILE, folder / KEY_FILE
-    certificate = _usable(*paths, needed, now)
-    if certificate is None:
-        certificate = _make(folder, list(dict.fromkeys([*needed, *wanted])), now)
-    paths[1].chmod(0o600)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / LOCK_FILE):
+        certificate = _usable(*paths, needed, now)
+        if certificate is None:
+            certificate = _make(folder, list(dict.fromkeys([*needed, *wanted])), now)
+        paths[1].chmod(0o600)
     return Certificate(*paths, names=_names(certificate))
 
 
@@ -85,7 +90,6 @@ def _usable(certificate: Path, key: Path, needed: list[str], now: datetime) -> x
 
 
 def _make(folder: Path, hosts: list[str], now: datetime) -> x509.Certificate:
-    folder.mkdir(parents=True, exist_ok=True)
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "voxtab on this machine")])
     purposes = x509.KeyUsage(

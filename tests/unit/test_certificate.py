@@ -3,8 +3,10 @@
 import http.client
 import ipaddress
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 from urllib.parse import urlsplit
 
 import pytest
@@ -82,6 +84,18 @@ def test_it_is_made_anew_before_it_expires_and_when_the_clock_was_wrong(
     assert (read(later).serial_number == before) is kept
 
 
+def test_servers_that_start_at_once_share_one_pair(tmp_path: Path) -> None:
+    together = Barrier(8)
+
+    def start(_: int) -> tuple[bytes, bytes]:
+        together.wait()
+        made = ensure_certificate(tmp_path / "certs", HOSTS)
+        return made.certificate.read_bytes(), made.key.read_bytes()
+
+    with ThreadPoolExecutor(8) as servers:
+        assert len(set(servers.map(start, range(8)))) == 1
+
+
 @pytest.mark.parametrize("damage", ["certificate", "key", "both", "swap", "foreign key"])
 def test_damaged_files_are_replaced_by_a_pair_that_works(tmp_path: Path, damage: str) -> None:
     certificate = ensure_certificate(tmp_path, HOSTS)
@@ -104,7 +118,9 @@ def test_only_the_owner_can_read_the_key(tmp_path: Path) -> None:
     certificate.key.chmod(0o644)
     ensure_certificate(tmp_path / "made" / "for this", HOSTS)
     assert certificate.key.stat().st_mode & 0o777 == 0o600
-    assert {path.name for path in certificate.key.parent.iterdir()} == {"voxtab.pem", "voxtab-key.pem"}
+    assert {path.name for path in certificate.key.parent.iterdir()} == {
+        *("voxtab.pem", "voxtab-key.pem", "voxtab.lock")
+    }
 
 
 def test_a_certificate_of_ones_own_brings_its_names(tmp_path: Path) -> None:
