@@ -23,7 +23,7 @@ NATIVE = ("cli", "gpu/native.py")
 # What a module may import besides the standard library and the engine itself.
 ALSO = {
     "gpu/browser.py": {"js", "pyodide"},
-    "tab.py": {"js", "pyodide"},
+    "tab/typed_arrays.py": {"js"},
     "kernels/__init__.py": {"jinja2"},  # natively and in the engine build; the browser gets rendered kernels
 }
 # In the standard library, but not in Pyodide, or of no use there.

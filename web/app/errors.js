@@ -4,7 +4,7 @@
 /** @typedef {{code: string, message: string, hint: string}} PlainError */
 
 export class VoxtabError extends Error {
-  /** What a transcription had written when it ended with this error. */
+  /** What a transcription or a stream had written when it ended with this error. */
   partialText = "";
 
   /**
@@ -55,4 +55,22 @@ export function cancelled() {
 /** @param {AbortSignal | null | undefined} signal @throws {VoxtabError} "cancelled" when the signal has fired */
 export function throwIfCancelled(signal) {
   if (signal?.aborted) throw cancelled();
+}
+
+/**
+ * Runs a public method: whatever goes wrong in it, a mistake of the caller's too, rejects with a VoxtabError.
+ * @template T @param {() => Promise<T>} work @returns {Promise<T>}
+ */
+export async function orVoxtabError(work) {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw asVoxtabError(thrown);
+  }
+}
+
+/** @param {unknown} signal @throws {VoxtabError} option-invalid */
+export function checkSignal(signal) {
+  if (signal === undefined || signal === null || signal instanceof AbortSignal) return;
+  throw new VoxtabError("option-invalid", "signal is no AbortSignal.", "Use that of an AbortController.");
 }

@@ -1,107 +1,58 @@
-// voxtab for your own page: speech to text on the user's machine. web/README.md says where your page must lie, or what
-// your server must hold; in a module file of its own:
+// voxtab for your own page: speech to text, and text to speech, on the user's machine. web/README.md says where your page
+// must lie, or what your server must hold; in a module file of its own:
 //
 //   import { Voxtab } from "/app/voxtab.js";
 //   const vox = await Voxtab.create();
 //   const [model] = await vox.models();
 //   await vox.load(model, { onProgress: ({ loadedBytes, totalBytes }) => console.log(loadedBytes / totalBytes) });
 //   const { text, words } = await vox.transcribe(file, { delayMs: 480, onDelta: (piece) => console.log(piece) });
+//   for await (const chunk of vox.speak("Hello there.", { voice: "casual_female" })) play(chunk);
 
 import { decodeAudio } from "./audio_file.js";
-import { asVoxtabError, VoxtabError } from "./errors.js";
+import { speakOptions, transcribeOptions } from "./engine_options.js";
+import { asVoxtabError, checkSignal, orVoxtabError, VoxtabError } from "./errors.js";
+import { LoadedModels } from "./loaded_models.js";
+import { catalogue, findModel } from "./model_choice.js";
 import { Rpc } from "./rpc.js";
+import { SpeechStream } from "./speech_stream.js";
 
 export { VoxtabError };
 
 /**
- * @typedef {object} Model an entry of /api/models; `manifest` or `files` is enough if you make one yourself
- * @property {string} [id]
- * @property {string} name
- * @property {string | null} [task] "speech-to-text" or "text-to-speech"
- * @property {string} [kind] "manifest", "shards", "gguf" or "gguf-split"
- * @property {number} [bytes]
- * @property {boolean} [default]
- * @property {string | null} [licence]
- * @property {string | null} [description]
- * @property {string | null} [manifest] URL of its manifest.json
- * @property {{name: string, url: string, bytes: number}[]} [files]
- * @property {string | null} [tokenizer] URL of a tekken.json, for a GGUF that holds no tokenizer
+ * @typedef {import("./voxtab_types.js").Adapter} Adapter
+ * @typedef {import("./voxtab_types.js").BootProgress} BootProgress
+ * @typedef {import("./voxtab_types.js").Loaded} Loaded
+ * @typedef {import("./voxtab_types.js").LoadOptions} LoadOptions
+ * @typedef {import("./voxtab_types.js").Model} Model
+ * @typedef {import("./voxtab_types.js").Problem} Problem
+ * @typedef {import("./voxtab_types.js").Progress} Progress
+ * @typedef {import("./voxtab_types.js").SpeakOptions} SpeakOptions
+ * @typedef {import("./voxtab_types.js").SpeechResult} SpeechResult
+ * @typedef {import("./voxtab_types.js").Stats} Stats
+ * @typedef {import("./voxtab_types.js").Task} Task
+ * @typedef {import("./voxtab_types.js").TranscribeOptions} TranscribeOptions
+ * @typedef {import("./voxtab_types.js").Transcript} Transcript
+ * @typedef {import("./voxtab_types.js").Word} Word
  *
- * @typedef {{where: string, code: string, message: string, hint: string}} Problem a model the server cannot offer
- *
- * @typedef {import("../worker/progress.js").Progress} Progress
- *
- * @typedef {object} Loaded
- * @property {string} name
- * @property {string} task
- * @property {number} gpu_bytes
- * @property {{name: string, bytes: number, verified: boolean, cache: {state: string, reason: string}}} source
- *   verified: whether every byte was held against a manifest's SHA-256. cache.state: "complete" (kept for the next
- *   visit), "local" (the user's own file) or "off", with the reason: "quota-full", "busy" (another tab has it),
- *   "no-identity" (no manifest and no ETag), "unsupported" or "failed"
- *
- * @typedef {{text: string, start: number, end: number}} Word times in seconds
- *
- * @typedef {object} Transcript
- * @property {string} text
- * @property {number[]} tokens ids, without the end token
- * @property {Word[]} words
- * @property {Stats} stats
- * @property {Trace} [trace] when asked for
- *
- * @typedef {object} Stats
- * @property {number} audio_s
- * @property {number} encode_ms
- * @property {number} decode_ms
- * @property {number} tokens_per_s
- * @property {number} rtf time taken / length of the audio
- * @property {number} gpu_bytes
- * @property {string} adapter
- * @property {{submits: number, readbacks: number, calls: number}} counters what went to the GPU: submits of work,
- *   readbacks of results, calls from Python to JavaScript
- *
- * @typedef {object} Trace to hold the engine against a reference
- * @property {Record<string, {width: number, base64: string}>} stages "mel", "conv_out", "enc_out", "adapter_out" and
- *   "logits": rows of `width` little-endian float32
- * @property {number[]} tokens_full every token, those behind an end token too
- *
- * @typedef {object} LoadOptions
- * @property {(progress: Progress) => void} [onProgress]
- * @property {AbortSignal} [signal]
- *
- * @typedef {object} TranscribeOptions
- * @property {number} [delayMs] how far the text may lag behind the sound: 80 to 1200 in steps of 80, or 2400
- * @property {(text: string, at: {doneSeconds: number, seconds: number}) => void} [onDelta] text as it is decoded
- * @property {boolean} [normalizePeak] bring quiet recordings to full level first
- * @property {number} [maxTokens] stop after so many tokens, of 80 ms each
- * @property {number} [temperature] 0, the default, is greedy
- * @property {number} [seed] for a temperature above 0
- * @property {number} [kvWindow] past positions the decoder keeps; less is less memory
- * @property {number} [leftPadTokens] silence before the sound, in tokens of 80 ms
- * @property {number} [chunkMs] feed the sound in pieces of this length, as a live source would; 0, the default: at once
- * @property {number} [submitMs] about how long one submit may keep the GPU busy; 200 is the default
- * @property {"f16" | "f32"} [cache] how keys and values are kept; "f16" is the default
- * @property {boolean} [trace] add what every stage computed to the result; slow, and for short recordings
- * @property {(progress: Progress) => void} [onProgress] of loading again, when the GPU had been lost
- * @property {AbortSignal} [signal]
- *
- * @typedef {{name: string, vendor: string, architecture: string, software: boolean, maxBindingBytes: number,
- *   maxBufferBytes: number, features: string[]}} Adapter software: a CPU posing as a GPU
- * @typedef {import("../worker/boot.js").BootProgress} BootProgress
+ * @typedef {object} CreateOptions
+ * @property {string | URL} [workerUrl]
+ * @property {(progress: BootProgress) => void} [onBoot]
+ * @property {number | null} [memoryLimitBytes] see setMemoryLimit()
  */
 
 /**
- * A worker with Python, a GPU and at most one model in it. Dispatches "devicelost" (event.detail: VoxtabError) when the
- * GPU goes away; the next transcribe() then loads the model again by itself.
+ * A worker with Python, a GPU and at most one model of each task in it. Sessions run side by side; a model is loaded or
+ * unloaded while none runs (else "busy"). Dispatches "devicelost" (event.detail: VoxtabError) when the GPU goes away;
+ * whatever next needs a model then loads it again by itself.
  */
 export class Voxtab extends EventTarget {
   #rpc;
-  /** @type {{model: Model | File[], onProgress?: LoadOptions["onProgress"]} | null} */
-  #last = null;
-  #loaded = false;
+  #models = new LoadedModels();
   /** @type {Adapter | null} */
   #adapter = null;
   #version = "";
+  /** @type {number | null} */
+  #memoryLimit = null;
 
   /** Use Voxtab.create(). @param {Worker} worker @param {(progress: BootProgress) => void} [onBoot] */
   constructor(worker, onBoot) {
@@ -113,7 +64,7 @@ export class Voxtab extends EventTarget {
         this.#rpc.close(new VoxtabError("internal", message, "Try again: it is started anew."));
       }
       if (event === "device-lost") {
-        this.#loaded = false;
+        this.#models.lose();
         this.dispatchEvent(new CustomEvent("devicelost", { detail: asVoxtabError(data) }));
       }
     });
@@ -121,16 +72,20 @@ export class Voxtab extends EventTarget {
 
   /**
    * Starts the worker and waits until Python and the GPU are there.
-   * @param {{workerUrl?: string | URL, onBoot?: (progress: BootProgress) => void}} [options]
+   * @param {CreateOptions} [options]
    * @returns {Promise<Voxtab>}
-   * @throws {VoxtabError} no-secure-context, no-webgpu, no-adapter or internal
+   * @throws {VoxtabError} no-secure-context, no-webgpu, no-adapter, option-invalid or internal
    */
   static create(options) {
     return orVoxtabError(() => Voxtab.#start(options ?? {}));
   }
 
-  /** @param {{workerUrl?: string | URL, onBoot?: (progress: BootProgress) => void}} options */
-  static async #start({ workerUrl = new URL("../worker/worker.js", import.meta.url), onBoot }) {
+  /** @param {CreateOptions} options */
+  static async #start({
+    workerUrl = new URL("../worker/worker.js", import.meta.url),
+    onBoot,
+    memoryLimitBytes = null,
+  }) {
     if (!globalThis.isSecureContext) {
       throw new VoxtabError(
         "no-secure-context",
@@ -140,6 +95,7 @@ export class Voxtab extends EventTarget {
     }
     const vox = new Voxtab(new Worker(workerUrl, { type: "module", name: "voxtab" }), onBoot);
     try {
+      vox.setMemoryLimit(memoryLimitBytes);
       await vox.#ready();
     } catch (error) {
       vox.close();
@@ -163,38 +119,53 @@ export class Voxtab extends EventTarget {
     return this.#version;
   }
 
-  /**
-   * What this server offers, and what it found but cannot offer. Needs no worker.
-   * @returns {Promise<{models: Model[], problems: Problem[]}>}
-   * @throws {VoxtabError} model-unreachable
-   */
-  static async catalogue() {
-    let response = null;
-    try {
-      response = await fetch(new URL("../api/models", import.meta.url), { cache: "no-cache" });
-      const found = response.ok ? await response.json() : null;
-      if (Array.isArray(found?.models)) return { problems: [], ...found };
-    } catch {
-      // told below
-    }
-    throw new VoxtabError(
-      "model-unreachable",
-      `The server's list of models could not be read${response ? ` (HTTP ${response.status})` : ""}.`,
-      "Check that the server is running, then reload the page.",
-    );
+  /** What this server offers, and what it found but cannot offer. Needs no worker. @throws {VoxtabError} model-unreachable */
+  static catalogue() {
+    return catalogue();
   }
 
   /** @returns {Promise<Model[]>} what this server offers @throws {VoxtabError} model-unreachable */
   async models() {
-    return (await Voxtab.catalogue()).models;
+    return (await catalogue()).models;
+  }
+
+  /** What is on the GPU. @returns {Record<Task, Loaded | null>} */
+  get loaded() {
+    return {
+      "speech-to-text": this.#models.loaded("speech-to-text"),
+      "text-to-speech": this.#models.loaded("text-to-speech"),
+    };
+  }
+
+  /** Of the loaded speech model. */
+  get voices() {
+    return this.loaded["text-to-speech"]?.voices ?? [];
+  }
+
+  /** Of those voices; empty where the model does not say. */
+  get voiceLicence() {
+    return this.loaded["text-to-speech"]?.voice_license ?? "";
   }
 
   /**
-   * Replaces the model on the GPU. Bytes come from this browser's cache when it has them.
+   * What models and sessions may take of the GPU's memory in all; loading what does not fit is refused, and says how much
+   * is missing. It counts from the next load on.
+   * @param {number | null} bytes null: what the GPU says it has, where the browser tells, else whatever it gives
+   * @throws {VoxtabError} option-invalid
+   */
+  setMemoryLimit(bytes) {
+    if (bytes !== null && !(typeof bytes === "number" && bytes > 0 && Number.isSafeInteger(bytes))) {
+      throw new VoxtabError("option-invalid", `A memory limit can't be ${bytes}.`, "Use bytes, or null.");
+    }
+    this.#memoryLimit = bytes;
+  }
+
+  /**
+   * Puts a model on the GPU, in place of the one of the same task. Bytes come from this browser's cache when it has them.
    * @param {Model | string | File | File[]} model an entry of models(), its id, or the user's own file(s)
    * @param {LoadOptions} [options]
    * @returns {Promise<Loaded>}
-   * @throws {VoxtabError}
+   * @throws {VoxtabError} adapter-too-small when it does not fit beside the other: both stay as they were then
    */
   load(model, options) {
     return orVoxtabError(() => this.#load(model, options ?? {}));
@@ -203,17 +174,27 @@ export class Voxtab extends EventTarget {
   /** @param {Model | string | File | File[]} model @param {LoadOptions} options @returns {Promise<Loaded>} */
   async #load(model, { onProgress, signal }) {
     checkSignal(signal);
-    const found = await this.#find(model);
-    this.#last = { model: found, onProgress };
-    this.#loaded = false;
-    const params = { model: Array.isArray(found) ? found : withAbsoluteUrls(found) };
+    const found = await findModel(model);
+    const params = { model: found, memoryLimitBytes: this.#memoryLimit };
     const onEvent = (/** @type {string} */ event, /** @type {Progress} */ data) => {
       if (event === "progress") onProgress?.(data);
     };
-    const loaded = await this.#rpc.call("load", params, { signal, onEvent });
-    this.#loaded = true;
-    this.#adapter = (await this.#ready()).adapter; // a new one after a loss
-    return loaded;
+    try {
+      const loaded = await this.#rpc.call("load", params, { signal, onEvent });
+      this.#models.add(found, loaded, onProgress);
+      this.#adapter = (await this.#ready()).adapter; // a new one after a loss
+      return loaded;
+    } catch (error) {
+      if (this.alive) this.#models.keepOnly(await this.#rpc.call("loadedTasks"));
+      throw error;
+    }
+  }
+
+  /** A model that was lost with the GPU. @param {Task} task @param {LoadOptions} options */
+  #restore(task, { signal, onProgress }) {
+    return this.#models.restore(task, (lost) =>
+      this.#load(lost.model, { signal, onProgress: onProgress ?? lost.onProgress }),
+    );
   }
 
   /**
@@ -229,11 +210,9 @@ export class Voxtab extends EventTarget {
   /** @param {Blob | Float32Array} audio @param {TranscribeOptions} options @returns {Promise<Transcript>} */
   async #transcribe(audio, options) {
     checkSignal(options.signal);
-    const { signal, onDelta, onProgress } = options;
+    const { signal, onDelta } = options;
     const pcm = audio instanceof Float32Array ? audio : await this.decode(audio);
-    if (!this.#loaded && this.#last) {
-      await this.load(this.#last.model, { signal, onProgress: onProgress ?? this.#last.onProgress });
-    }
+    await this.#restore("speech-to-text", options);
     let text = "";
     const onEvent = (/** @type {string} */ event, /** @type {any} */ data) => {
       if (event !== "delta") return;
@@ -241,14 +220,47 @@ export class Voxtab extends EventTarget {
       onDelta?.(data.text, { doneSeconds: data.doneSeconds, seconds: data.seconds });
     };
     try {
-      const params = { pcm, options: engineOptions(options) };
+      const params = { pcm, options: transcribeOptions(options) };
       return await this.#rpc.call("transcribe", params, { signal, onEvent });
     } catch (thrown) {
       const error = asVoxtabError(thrown);
       error.partialText = text;
-      if (error.code === "device-lost") this.#loaded = false;
       throw error;
     }
+  }
+
+  /**
+   * Begins at once. Errors come out of the iteration, and out of `result` and `stats` if somebody looks.
+   * @param {string} text
+   * @param {SpeakOptions} [options]
+   * @returns {SpeechStream}
+   */
+  speak(text, options) {
+    const chosen = options ?? {};
+    return new SpeechStream(chosen.signal, (onSound, signal) =>
+      orVoxtabError(() => this.#speak(text, chosen, onSound, signal)),
+    );
+  }
+
+  /**
+   * @param {string} text @param {SpeakOptions} options @param {(chunk: Float32Array) => void} onSound
+   * @param {AbortSignal} signal
+   * @returns {Promise<SpeechResult>}
+   */
+  async #speak(text, options, onSound, signal) {
+    checkSignal(options.signal);
+    const { noise } = options;
+    if (typeof text !== "string") {
+      throw new VoxtabError("option-invalid", "The text is none.", "Pass a string.");
+    }
+    if (noise && !(noise instanceof Float32Array)) {
+      throw new VoxtabError("option-invalid", "The noise is no Float32Array.", "Pass one, or leave it out.");
+    }
+    await this.#restore("text-to-speech", { signal, onProgress: options.onProgress });
+    const onEvent = (/** @type {string} */ event, /** @type {any} */ data) => {
+      if (event === "sound") onSound(data);
+    };
+    return this.#rpc.call("speak", { text, noise, options: speakOptions(options) }, { signal, onEvent });
   }
 
   /** @param {Blob} file @returns {Promise<Float32Array<ArrayBuffer>>} 16 kHz mono samples of an audio file */
@@ -265,11 +277,10 @@ export class Voxtab extends EventTarget {
     });
   }
 
-  /** Frees the GPU memory. The next transcribe() needs a load() before it. */
-  async unload() {
-    this.#last = null;
-    this.#loaded = false;
-    await this.#rpc.call("unload");
+  /** Frees the GPU memory of a task's model, or of both. @param {Task} [task] */
+  async unload(task) {
+    await this.#rpc.call("unload", { task });
+    this.#models.remove(task);
   }
 
   /** @returns {Promise<{key: string, name: string, bytes: number, complete: boolean}[]>} models kept in this browser */
@@ -299,81 +310,4 @@ export class Voxtab extends EventTarget {
     this.#version = ready.version;
     return ready;
   }
-
-  /** @param {Model | string | File | File[]} model @returns {Promise<Model | File[]>} */
-  async #find(model) {
-    if (Array.isArray(model)) {
-      if (!model.every((file) => file instanceof File)) throw notAModel();
-      return model;
-    }
-    if (model instanceof File) return [model];
-    if (Object(model) === model && typeof model !== "function") return /** @type {Model} */ (model);
-    if (typeof model !== "string") throw notAModel();
-    const found = (await this.models()).find(({ id }) => id === model);
-    if (found) return found;
-    throw new VoxtabError(
-      "model-missing",
-      `The server has no model called ${JSON.stringify(model)}.`,
-      "Pick one from the list.",
-    );
-  }
-}
-
-/**
- * Runs a public method: whatever goes wrong in it, a mistake of the caller's too, rejects with a VoxtabError.
- * @template T @param {() => Promise<T>} work @returns {Promise<T>}
- */
-async function orVoxtabError(work) {
-  try {
-    return await work();
-  } catch (thrown) {
-    throw asVoxtabError(thrown);
-  }
-}
-
-/** @param {unknown} signal @throws {VoxtabError} option-invalid */
-function checkSignal(signal) {
-  if (signal === undefined || signal === null || signal instanceof AbortSignal) return;
-  throw new VoxtabError("option-invalid", "signal is no AbortSignal.", "Use that of an AbortController.");
-}
-
-function notAModel() {
-  return new VoxtabError(
-    "option-invalid",
-    "This is not a model.",
-    "Pass an entry of models(), its id, the user's own file or files, or { name, manifest: URL }.",
-  );
-}
-
-/** The worker's own address is not the page's: addresses are settled here. @param {Model} model */
-function withAbsoluteUrls({ name, manifest, files, tokenizer }) {
-  const absolute = (/** @type {string} */ url) => {
-    if (URL.canParse(url, document.baseURI)) return new URL(url, document.baseURI).href;
-    throw new VoxtabError("option-invalid", `${url} is no address.`, "Pass a URL.");
-  };
-  if (files && !Array.isArray(files)) throw notAModel();
-  return {
-    name,
-    manifest: manifest ? absolute(manifest) : null,
-    tokenizer: tokenizer ? absolute(tokenizer) : null,
-    files: (files ?? []).map((file) => ({ name: file.name, bytes: file.bytes, url: absolute(file.url) })),
-  };
-}
-
-/** @param {TranscribeOptions} options @returns {Record<string, unknown>} under the names of voxtab.tab, set ones only */
-function engineOptions(options) {
-  const named = {
-    delay_ms: options.delayMs,
-    normalize_peak: options.normalizePeak,
-    max_tokens: options.maxTokens,
-    temperature: options.temperature,
-    seed: options.seed,
-    kv_window: options.kvWindow,
-    left_pad_tokens: options.leftPadTokens,
-    chunk_ms: options.chunkMs,
-    submit_ms: options.submitMs,
-    cache: options.cache,
-    trace: options.trace,
-  };
-  return Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined));
 }

@@ -9,16 +9,21 @@ const ENGINE = new URL("../engine/", import.meta.url);
 const ENGINE_FOLDER = "/home/pyodide/engine";
 
 /**
- * What voxtab.tab offers (web/voxtab/tab.py); each answers with JSON, {"ok": ...} or {"error": {code, message, hint}}.
+ * What voxtab.tab offers (web/voxtab/tab); each answers with JSON, {"ok": ...} or {"error": {code, message, hint}}. What
+ * takes long is given a number, by which it can be cancelled.
  * @typedef {object} Tab
- * @property {(gpu: unknown, source: unknown) => Promise<string>} load
- * @property {(pcm: Float32Array, options: string,
+ * @property {(call: number, gpu: unknown, source: unknown, memoryLimit?: number) => Promise<string>} load
+ * @property {(task?: string) => string} unload
+ * @property {() => string} loaded_tasks
+ * @property {(gpu: unknown) => void} forget_device
+ * @property {(text: string) => string} check_manifest
+ * @property {(call: number, pcm: Float32Array, options: string,
  *   onDelta: (text: string, doneSeconds: number, seconds: number) => void) => Promise<string>} transcribe
+ * @property {(call: number, text: string, options: string, noise: Float32Array | undefined,
+ *   onSound: (chunk: Float32Array<ArrayBuffer>) => void) => Promise<string>} speak
+ * @property {(call: number) => void} cancel
  * @property {(bytes: Uint8Array) => string} decode_wav
  * @property {() => unknown} take_pcm
- * @property {(text: string) => string} check_manifest
- * @property {() => unknown} cancel
- * @property {() => string} unload
  *
  * @typedef {{phase: "python" | "engine" | "ready", version?: string}} BootProgress
  * @typedef {object} Engine

@@ -3,7 +3,8 @@
 
 /**
  * @typedef {{name: string, vendor: string, architecture: string, software: boolean, maxBindingBytes: number,
- *   maxBufferBytes: number, maxWorkgroups: number, features: string[]}} GpuInfo
+ *   maxBufferBytes: number, maxWorkgroups: number, memoryBytes: number | null, features: string[]}} GpuInfo memoryBytes:
+ *   of its own, where the browser tells
  * @typedef {{pipeline: GPUComputePipeline, group: GPUBindGroup, grid: [number, number, number]}} Recorded
  */
 
@@ -19,6 +20,7 @@ export class GpuError extends Error {
 
 const STORAGE = 0x80 | 0x40 | 0x4 | 0x8; // STORAGE | UNIFORM | COPY_SRC | COPY_DST
 const READBACK = 0x1 | 0x8; // MAP_READ | COPY_DST
+const DEVICE_LOCAL = 0x1; // of a heap's properties
 
 /**
  * The device of the best adapter. Rejects with GpuError no-webgpu or no-adapter.
@@ -46,6 +48,13 @@ export async function createGpu() {
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
   });
   return new Gpu(adapter, device);
+}
+
+/** Bytes of the heaps that are the device's own; Chromium has them behind a flag. @param {GPUAdapterInfo} info */
+function deviceMemory(info) {
+  const { memoryHeaps } = /** @type {{memoryHeaps?: {size: number, properties: number}[]}} */ (info);
+  const own = (memoryHeaps ?? []).filter(({ properties }) => properties & DEVICE_LOCAL);
+  return own.reduce((sum, { size }) => sum + size, 0) || null;
 }
 
 /** One device and everything made on it. */
@@ -76,6 +85,7 @@ export class Gpu {
       maxBindingBytes: device.limits.maxStorageBufferBindingSize,
       maxBufferBytes: device.limits.maxBufferSize,
       maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
+      memoryBytes: deviceMemory(adapter.info),
       features: [...device.features].sort(),
     };
     /** Resolves with a sentence when the device is gone for good. */

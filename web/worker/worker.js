@@ -1,44 +1,58 @@
-// The worker: Python, the GPU and the model live here, behind messages.
+// The worker: Python, the GPU and the models live here, behind messages.
 //   page -> worker   {id, method, params} | {cancel: id}
 //   worker -> page   {id, ok} | {id, error} | {id, event, data} | {event, data}
-// One load or transcription at a time; a lost GPU ends the call in flight and frees what was on it, and the next load
-// makes a new one.
+// A call's id is its number in Python too. A lost GPU ends the calls in flight and takes the models along; the next load
+// opens a new one.
 
-import { asVoxtabError, throwIfCancelled, VoxtabError } from "../app/errors.js";
+import { asVoxtabError, VoxtabError } from "../app/errors.js";
 import { boot } from "./boot.js";
 import { OpfsStore } from "./cache.js";
-import { createGpu } from "./gpu.js";
+import { Device } from "./device.js";
 import { listCached } from "./model_cache.js";
 import { openSource } from "./open_source.js";
+import { answer, floats, longCall } from "./python.js";
+import { Turns } from "./turns.js";
 
-/** @typedef {import("./gpu.js").Gpu} Gpu */
-/** @typedef {{id: number, signal: AbortSignal, emit: (event: string, data: unknown) => void}} Call */
-
-/** How long a call may take to notice by itself that its GPU is gone. */
-const LOST_GRACE_MS = 5000;
+/**
+ * @typedef {object} Call
+ * @property {number} id
+ * @property {AbortSignal} signal
+ * @property {(event: string, data: unknown, transfer?: Transferable[]) => void} emit
+ */
 
 const scope = /** @type {DedicatedWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 const engine = boot((progress) => scope.postMessage({ event: "boot", data: progress }));
 engine.catch(() => {}); // every call awaits it and reports; here it would only be "unhandled"
+const device = new Device((gone, why) => {
+  scope.postMessage({ event: "device-lost", data: why.toPlain() });
+  engine.then(({ tab }) => tab.forget_device(gone));
+});
 const store = OpfsStore.supported ? new OpfsStore() : null;
+const turns = new Turns();
 /** @type {Map<number, AbortController>} */
 const running = new Map();
-/** @type {Promise<Gpu> | null} */
-let gpu = null;
-let busy = false;
 
 const methods = {
   /** Waits for Python and the GPU. */
   async ready() {
-    const [{ version }, { info }] = await Promise.all([engine, openDevice()]);
+    const [{ version }, { info }] = await Promise.all([engine, device.open()]);
     return { version, adapter: info };
   },
 
-  /** @param {{model: import("./open_source.js").ModelEntry | File[]}} params @param {Call} call */
-  load: (params, call) => alone(() => load(params, call)),
+  /** @param {LoadParams} params @param {Call} call */
+  load: (params, call) => turns.alone(() => load(params, call)),
+
+  /** @param {{task?: string}} params */
+  unload: ({ task }) => turns.alone(async () => answer((await engine).tab.unload(task))),
+
+  /** @returns {Promise<string[]>} */
+  loadedTasks: async () => answer((await engine).tab.loaded_tasks()),
 
   /** @param {{pcm: Float32Array, options: object}} params @param {Call} call */
-  transcribe: (params, call) => alone(() => transcribe(params, call)),
+  transcribe: (params, call) => turns.beside(() => transcribe(params, call)),
+
+  /** @param {SpeakParams} params @param {Call} call */
+  speak: (params, call) => turns.beside(() => speak(params, call)),
 
   /** @param {{bytes: Uint8Array}} params @returns {Promise<{sampleRate: number, pcm: Float32Array}>} */
   async decodeWav({ bytes }) {
@@ -46,12 +60,6 @@ const methods = {
     const { sample_rate: sampleRate } = answer(tab.decode_wav(bytes));
     return { sampleRate, pcm: floats(tab.take_pcm()) };
   },
-
-  unload: () =>
-    alone(async () => {
-      const { tab } = await engine;
-      return answer(tab.unload());
-    }),
 
   /** Storage that cannot be read, a private window's say, keeps nothing. */
   cached: async () => (store ? listCached(store).catch(() => []) : []),
@@ -72,11 +80,16 @@ const methods = {
   memory: async () => ({ wasmHeapBytes: (await engine).wasmHeapBytes() }),
 };
 
-/** @param {{model: import("./open_source.js").ModelEntry | File[]}} params @param {Call} call */
-async function load({ model }, call) {
+/**
+ * @typedef {object} LoadParams
+ * @property {import("./open_source.js").ModelEntry | File[]} model
+ * @property {number | null} memoryLimitBytes for models and sessions in all; null: what the adapter says it has
+ */
+
+/** @param {LoadParams} params @param {Call} call */
+async function load({ model, memoryLimitBytes }, call) {
   const { tab } = await engine;
-  const device = await openDevice();
-  answer(tab.unload());
+  const gpu = await device.open();
   const source = await openSource(model, {
     signal: call.signal,
     onProgress: (progress) => call.emit("progress", progress),
@@ -84,8 +97,8 @@ async function load({ model }, call) {
     store,
   });
   try {
-    const work = () => tab.load(device, source);
-    const loaded = await inPython(work, device, call.signal);
+    const limit = memoryLimitBytes ?? gpu.info.memoryBytes ?? undefined; // what Python knows as None
+    const loaded = await longCall(tab, (number) => tab.load(number, gpu, source, limit), gpu, call);
     await source.close(true);
     const { name, bytes, verified, cache } = source;
     return { ...loaded, source: { name, bytes, verified, cache } };
@@ -98,101 +111,25 @@ async function load({ model }, call) {
 /** @param {{pcm: Float32Array, options?: object}} params @param {Call} call */
 async function transcribe({ pcm, options }, call) {
   const { tab } = await engine;
-  const device = await openDevice();
   const onDelta = (
     /** @type {string} */ text,
     /** @type {number} */ doneSeconds,
     /** @type {number} */ seconds,
   ) => call.emit("delta", { text, doneSeconds, seconds });
-  return inPython(() => tab.transcribe(pcm, JSON.stringify(options ?? {}), onDelta), device, call.signal);
+  const chosen = JSON.stringify(options ?? {});
+  return longCall(tab, (number) => tab.transcribe(number, pcm, chosen, onDelta), await device.open(), call);
 }
 
-/**
- * Runs one of Python's long calls, so that a cancellation reaches it, and the end of the device ends it.
- * @param {() => Promise<string>} work @param {Gpu} device @param {AbortSignal} signal
- * @returns {Promise<any>}
- */
-async function inPython(work, device, signal) {
+/** @typedef {{text: string, options?: object, noise?: Float32Array | null}} SpeakParams */
+
+/** @param {SpeakParams} params @param {Call} call */
+async function speak({ text, options, noise }, call) {
   const { tab } = await engine;
-  const cancel = () => void tab.cancel();
-  signal.addEventListener("abort", cancel, { once: true });
-  try {
-    throwIfCancelled(signal);
-    const overdue = device.lost.then(() => new Promise((resolve) => setTimeout(resolve, LOST_GRACE_MS, "")));
-    const json = await Promise.race([work(), overdue]);
-    if (json === "") throw new Error("the device is gone");
-    return answer(/** @type {string} */ (json));
-  } catch (error) {
-    if (device.lostReason === null) throw error;
-    tab.unload();
-    throw lostError(device.lostReason);
-  } finally {
-    signal.removeEventListener("abort", cancel);
-  }
-}
-
-/** The GPU, made at its first use and again after a loss. @returns {Promise<Gpu>} */
-function openDevice() {
-  if (gpu) return gpu;
-  const opening = createGpu();
-  gpu = opening;
-  opening.then(
-    async (device) => {
-      const reason = await device.lost;
-      if (gpu === opening) gpu = null;
-      scope.postMessage({ event: "device-lost", data: lostError(reason).toPlain() });
-    },
-    () => {
-      if (gpu === opening) gpu = null;
-    },
-  );
-  return opening;
-}
-
-/** @param {string} reason */
-function lostError(reason) {
-  return new VoxtabError(
-    "device-lost",
-    `The graphics device was lost (${reason}).`,
-    "The text so far is kept. Carry on: the model is loaded again, from this browser's cache where it is there.",
-  );
-}
-
-/** @template T @param {() => Promise<T>} work @returns {Promise<T>} */
-async function alone(work) {
-  if (busy) {
-    throw new VoxtabError(
-      "busy",
-      "Another load or transcription is still running.",
-      "Cancel it, or wait for it.",
-    );
-  }
-  busy = true;
-  try {
-    return await work();
-  } finally {
-    busy = false;
-  }
-}
-
-/** @param {string} json from voxtab.tab @returns {any} its "ok" @throws {VoxtabError} its "error" */
-function answer(json) {
-  const { ok, error } = JSON.parse(json);
-  if (error) throw asVoxtabError(error);
-  return ok;
-}
-
-/**
- * Samples out of Python: a view into its heap is copied, since the heap can move and can't be transferred.
- * @param {any} samples a Float32Array, or a proxy of a buffer of them @returns {Float32Array<ArrayBuffer>}
- */
-function floats(samples) {
-  if (samples instanceof Float32Array) return samples.slice();
-  const view = samples.getBuffer("f32");
-  const copy = view.data.slice();
-  view.release();
-  samples.destroy();
-  return copy;
+  const onSound = (/** @type {Float32Array<ArrayBuffer>} */ chunk) =>
+    call.emit("sound", chunk, [chunk.buffer]);
+  const chosen = JSON.stringify(options ?? {});
+  const work = (/** @type {number} */ number) => tab.speak(number, text, chosen, noise ?? undefined, onSound);
+  return longCall(tab, work, await device.open(), call);
 }
 
 scope.addEventListener("message", async ({ data }) => {
@@ -200,8 +137,8 @@ scope.addEventListener("message", async ({ data }) => {
   const { id, method, params } = data;
   const controller = new AbortController();
   running.set(id, controller);
-  /** @param {string} event @param {unknown} value */
-  const emit = (event, value) => scope.postMessage({ id, event, data: value });
+  /** @type {Call["emit"]} */
+  const emit = (event, value, transfer = []) => scope.postMessage({ id, event, data: value }, transfer);
   try {
     const handler = /** @type {Record<string, Function>} */ (methods)[method];
     const ok = await handler(params ?? {}, { id, signal: controller.signal, emit });

@@ -17,6 +17,7 @@ from voxtab.sessions.speech import Speech, SpeechOptions
 from voxtab.sessions.speech_trace import SpeechTrace
 from voxtab.sessions.trace import Trace
 from voxtab.sessions.transcription import Transcription
+from voxtab.sessions.utterance import MAX_TEXT_CHARACTERS
 from voxtab.sessions.warm_up import warm_up_asr, warm_up_tts
 
 
@@ -35,14 +36,17 @@ class Engine:
         self._needs: dict[Task, tuple[str, MemoryNeed]] = {}
 
     async def load(self, source: ModelSource, tekken_beside: bytes | None = None) -> dict[str, Any]:
-        """Load a model, in place of the one of the same task. `tekken_beside`: a tekken.json, used when the GGUF holds no
-        tokenizer. Raises VoxtabError: for what the header tells, the model before stays; else no model of this task is
-        loaded. Nothing of a failed one stays allocated."""
+        """Load a model, in place of the one of the same task, whose sessions have ended. `tekken_beside`: a tekken.json,
+        used when the GGUF holds no tokenizer.
+
+        Raises VoxtabError. For what the header tells, memory that is missing too, the model before stays; else no model
+        of this task is loaded. Nothing of a failed one stays allocated.
+        """
         directory = await read_directory(source)
         name = str(directory.metadata.get("general.name", ""))[:200]
         need = memory_need(directory, self.gpu.info)
-        self.unload(need.task)
         self._check_memory(name, need)
+        self.unload(need.task)
         loaded: dict[str, Any] = {"name": name, "task": need.task}
         if need.task == "speech-to-text":
             asr, tekken = await load_asr(self.gpu, source, directory, tekken_beside)
@@ -56,14 +60,20 @@ class Engine:
             loaded |= {
                 "vocab_size": tts.config.vocab_size,
                 "voices": self.voices(),
+                "voice_license": tts.config.voice_license,
                 "steps": tts.config.n_steps,
+                "text_limit": MAX_TEXT_CHARACTERS,
             }
-            loaded |= {"voice_license": tts.config.voice_license}
         self._needs[need.task] = name, need
         return loaded | {
             "gpu_bytes": self.gpu.gpu_bytes,
             "tensor_bytes": sum(tensor.nbytes for _, tensor in directory.tensors.values()),
         }
+
+    @property
+    def tasks(self) -> list[Task]:
+        """Those a model is loaded for."""
+        return list(self._needs)
 
     def unload(self, task: Task | None = None) -> None:
         """Free the model of a task, or both. Their sessions must be freed before."""
@@ -108,10 +118,10 @@ class Engine:
         return self._tts
 
     def _check_memory(self, name: str, need: MemoryNeed) -> None:
-        """Whether it fits beside what is loaded. Raises VoxtabError adapter-too-small, naming what to unload."""
+        """Whether it fits beside what stays loaded. Raises VoxtabError adapter-too-small, naming what to unload."""
         if self.memory_limit is None:
             return
-        others = list(self._needs.values())
+        others = [other for task, other in self._needs.items() if task != need.task]
         taken = sum(other.weights + other.session for _, other in others)
         missing = need.most + taken - self.memory_limit
         if missing <= 0:
