@@ -252,13 +252,27 @@ class Speech:
         self._queued += count
 
     async def _first_frame(self) -> None:
-        """Frame 0 in its two halves, each waited for: their times tell how later frames divide."""
-        for part, record in (("backbone", self.model.record_hidden), ("flow", self.model.record_codes)):
-            at = time.perf_counter()
-            self._run_once(record(self._state))
-            await self._gpu.read(self._state.control, 0, 4).bytes()
-            self._last_done = time.perf_counter()
-            self._seconds[part] += self._last_done - at
+        """Frame 0 in its two halves, each waited for: their times tell how later frames divide.
+
+        What goes from one to the other lies in the model's scratch, where another session may write meanwhile, so it
+        waits in this session's next input, which the second half makes anew.
+        """
+        hidden, own = self.model.hidden(), self._state.input
+        size = hidden.width * 4
+        at = time.perf_counter()
+        self._run_once(self.model.record_hidden(self._state))
+        self._gpu.copy(hidden.buffer, own.buffer, size)
+        await self._waited("backbone", at)
+        at = time.perf_counter()
+        self._gpu.copy(own.buffer, hidden.buffer, size)
+        self._run_once(self.model.record_codes(self._state))
+        await self._waited("flow", at)
+
+    async def _waited(self, part: str, since: float) -> None:
+        """For all submitted so far, which is this part's time."""
+        await self._gpu.read(self._state.control, 0, 4).bytes()
+        self._last_done = time.perf_counter()
+        self._seconds[part] += self._last_done - since
 
     async def _collect(self) -> "array[float]":
         """The sound of the oldest batch, up to the end of the utterance if it lies there."""
