@@ -125,8 +125,19 @@ class AsrState:
         self.logits = Tensor(self._buffer(config.vocab_size * 4, "logits"), config.vocab_size)
         self.best = self._buffer(64 * 8, "argmax")
 
-        prompt = array("I", [config.bos] + [config.streaming_pad] * (self.prompt_length - 1))
-        gpu.write(self.tokens.buffer, 0, memoryview(prompt))
+        self._prompt = array("I", [config.bos] + [config.streaming_pad] * (self.prompt_length - 1))
+        gpu.write(self.tokens.buffer, 0, memoryview(self._prompt))
+
+    def rewind(self) -> None:
+        """Make it what it was at the start, for programs submitted from now on. Caches keep their size; what they hold lies
+        ahead of every new position, and nothing looks there."""
+        for position in (self.encoder_position, self.decoder_position):
+            self._gpu.write(position, 0, memoryview(bytes(position.size)))
+        self._gpu.write(self.mel.buffer, 0, memoryview(bytes(2 * self.mel.width * 4)))
+        self._gpu.write(self.conv0.buffer, 0, memoryview(bytes(self.conv0.width * 4)))
+        self._gpu.write(self.tokens.buffer, 0, memoryview(self._prompt))
+        self.encoder_rope.rewind()
+        self.decoder_rope.rewind()
 
     @property
     def prompt_length(self) -> int:

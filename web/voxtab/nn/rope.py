@@ -37,5 +37,9 @@ class RopeTable:
             self._gpu.write(self.buffer, (first % self.slots) * self.head_dim * 4, memoryview(rows))
             self._ready = first + count
 
+    def rewind(self) -> None:
+        """Positions start at 0 again."""
+        self._ready = 0
+
     def free(self) -> None:
         self._gpu.free(self.buffer)

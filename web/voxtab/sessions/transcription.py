@@ -10,7 +10,6 @@ delay + 11 tokens. The prompt covers the first 1 + 32 + delay positions; its las
 takes its audio embedding and the token before.
 """
 
-import math
 import time
 from array import array
 from collections import deque
@@ -26,6 +25,7 @@ from voxtab.models.asr_state import MAX_CHUNK_TOKENS, AsrOptions, AsrState
 from voxtab.models.log_mel import HOP, SAMPLE_RATE, WINDOW
 from voxtab.nn.time_embedding import time_embedding
 from voxtab.sessions.pace import Pace
+from voxtab.sessions.sound import checked
 from voxtab.sessions.trace import Trace
 from voxtab.sessions.words import Word, words
 
@@ -33,7 +33,6 @@ _RIGHT_PAD_TOKENS = 11
 _LOOK_BACK = WINDOW // 2
 _LOOK_AHEAD = WINDOW // 2 - HOP
 _PROGRAMS_KEPT = 8
-_LOUDEST = 1e4  # float recordings may exceed 1; their squares must stay finite in float32
 
 
 @dataclass(frozen=True)
@@ -49,10 +48,18 @@ class _Submitted:
 
 
 class Transcription:
-    """One stream on one model. Not for use by two tasks at once."""
+    """One stream on one model. Not for use by two tasks at once.
+
+    doubted_tokens: an end of sequence among so many first tokens is taken for a mistake and passed over.
+    """
 
     def __init__(
-        self, model: AsrModel, tekken: Tekken, options: AsrOptions | None = None, trace: Trace | None = None
+        self,
+        model: AsrModel,
+        tekken: Tekken,
+        options: AsrOptions | None = None,
+        trace: Trace | None = None,
+        doubted_tokens: int = 0,
     ) -> None:
         self.options = options or AsrOptions()
         self.model = model
@@ -62,27 +69,38 @@ class Transcription:
         with model.gpu.all_or_nothing():
             self._state = AsrState(model.gpu, model.config, self.options, trace is not None)
             self._condition_on_delay()
+        self._doubted_tokens = doubted_tokens
         self._programs: dict[tuple[str, int], Program] = {}
         self._samples_per_token = model.config.samples_per_token
+        submit_s = self.options.submit_ms / 1000
+        self._encode_pace = Pace(16, MAX_CHUNK_TOKENS, submit_s)
+        self._decode_pace = Pace(8, MAX_CHUNK_TOKENS, submit_s)
+        self._in_flight: deque[_Submitted] = deque()
+        self._last_done = 0.0
+        self._begin()
+
+    def _begin(self) -> None:
         # Samples from _LOOK_BACK before the next token to encode on; the silence before the sound comes first.
         self._pcm = array("f", bytes(4 * (_LOOK_BACK + self._state.n_left_pad * self._samples_per_token)))
         self._fed = 0
         self._encoded = 0
         self._position = 0
         self._total: int | None = None
-        self._in_flight: deque[_Submitted] = deque()
-        self._last_done = 0.0
-        submit_s = self.options.submit_ms / 1000
-        self._encode_pace = Pace(16, MAX_CHUNK_TOKENS, submit_s)
-        self._decode_pace = Pace(8, MAX_CHUNK_TOKENS, submit_s)
-        self._text = StreamDecoder(tekken)
+        self._text = StreamDecoder(self._tekken)
         self._ended = False
         self._eos_seen = False
-        self._counters = model.gpu.counters.copy()
+        self._counters = self._gpu.counters.copy()
         self._started = time.perf_counter()
-        self._seconds = {"encode": 0.0, "prompt": 0.0, "decode": 0.0}
+        self.seconds = {"encode": 0.0, "prompt": 0.0, "decode": 0.0}
+        """Of GPU work, as seen from here."""
         self.tokens: list[int] = []
         """Ids generated so far, special ones included, the end-of-sequence token dropped."""
+
+    def restart(self) -> None:
+        """Begin anew on the same GPU memory: a stream of its own, with the options there are. The one before is done."""
+        assert self._ended, "a stream under way can't be restarted"
+        self._state.rewind()
+        self._begin()
 
     def _condition_on_delay(self) -> None:
         time_data = time_embedding(self.model.config.decoder.dim, self._state.n_delay_tokens)
@@ -94,6 +112,11 @@ class Transcription:
     @property
     def done(self) -> bool:
         return self._ended
+
+    @property
+    def ended_by_model(self) -> bool:
+        """Whether an end-of-sequence token ended it, maybe before all sound was heard."""
+        return self._eos_seen
 
     @property
     def text(self) -> str:
@@ -113,7 +136,12 @@ class Transcription:
     @property
     def backlog(self) -> int:
         """Samples fed and not yet encoded."""
-        return max(0, len(self._pcm) - _LOOK_BACK)
+        return min(self._fed, len(self._pcm) - _LOOK_BACK)
+
+    @property
+    def idle(self) -> bool:
+        """Whether a step would find nothing to do before more sound comes."""
+        return not self._in_flight and self._encodable() <= 0 and self._decodable() <= 0
 
     def words(self) -> list[Word]:
         return words(self._tekken, self.tokens, self.audio_s)
@@ -125,22 +153,16 @@ class Transcription:
         """
         if self._ended:
             return
-        samples = memoryview(pcm)
-        if samples.format != "f":
-            raise TypeError(f"samples are float32, not {samples.format!r}")
-        if len(samples) and not (
-            math.isfinite(sum(samples)) and max(max(samples), -min(samples)) <= _LOUDEST
-        ):
-            raise VoxtabError(
-                "audio-undecodable",
-                "The sound holds values that are no numbers, or far outside -1 to 1.",
-                "Make the recording again, or export it as 16-bit WAV.",
-            )
+        samples = checked(pcm)
         if self._total is not None:
             raise VoxtabError(
                 "audio-undecodable", "Sound came after the end of the stream.", "Start a new one."
             )
-        self._pcm.frombytes(samples.cast("B"))
+        self.take(samples)
+
+    def take(self, samples: "array[float] | memoryview") -> None:
+        """Append samples that were checked before, while the stream is open."""
+        self._pcm.frombytes(memoryview(samples).cast("B"))
         self._fed += len(samples)
 
     def close(self) -> None:
@@ -186,10 +208,10 @@ class Transcription:
     def stats(self) -> dict[str, Any]:
         """Figures of the session so far; times are milliseconds of GPU work as seen from here."""
         elapsed = time.perf_counter() - self._started
-        decode = self._seconds["decode"]
+        decode = self.seconds["decode"]
         return {
             "audio_s": round(self.audio_s, 3),
-            **{f"{kind}_ms": round(seconds * 1e3, 1) for kind, seconds in self._seconds.items()},
+            **{f"{kind}_ms": round(seconds * 1e3, 1) for kind, seconds in self.seconds.items()},
             "tokens_per_s": round(len(self.tokens) / decode, 2) if decode else 0.0,
             "rtf": round(elapsed / self.audio_s, 4) if self._fed else 0.0,
             "gpu_bytes": self._gpu.gpu_bytes,
@@ -277,7 +299,7 @@ class Transcription:
         now = time.perf_counter()
         seconds = now - max(work.at, self._last_done)
         self._last_done = now
-        self._seconds[work.kind] += seconds
+        self.seconds[work.kind] += seconds
         if work.kind == "encode":
             self._encode_pace.measured(work.count, seconds)
             return ""
@@ -290,7 +312,8 @@ class Transcription:
             token = tokens[(position + 1) % self._state.token_slots]
             if self._trace is not None:
                 self._trace.tokens_full.append(token)
-            self._eos_seen = self._eos_seen or token == config.eos
+            doubted = len(self.tokens) < self._doubted_tokens
+            self._eos_seen = self._eos_seen or (token == config.eos and not doubted)
             if self._eos_seen:
                 if self._trace is not None:
                     continue
