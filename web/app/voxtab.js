@@ -293,7 +293,7 @@ export class Voxtab extends EventTarget {
     await this.#rpc.call("clearCache");
   }
 
-  /** @returns {Promise<{wasmHeapBytes: number}>} */
+  /** What is in use now. @returns {Promise<{wasmHeapBytes: number, gpuBytes: number}>} */
   memory() {
     return this.#rpc.call("memory");
   }

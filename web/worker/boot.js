@@ -15,6 +15,7 @@ const ENGINE_FOLDER = "/home/pyodide/engine";
  * @property {(call: number, gpu: unknown, source: unknown, memoryLimit?: number) => Promise<string>} load
  * @property {(task?: string) => string} unload
  * @property {() => string} loaded_tasks
+ * @property {() => string} gpu_bytes
  * @property {(gpu: unknown) => void} forget_device
  * @property {(text: string) => string} check_manifest
  * @property {(call: number, pcm: Float32Array, options: string,

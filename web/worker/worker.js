@@ -77,7 +77,10 @@ const methods = {
     }
   },
 
-  memory: async () => ({ wasmHeapBytes: (await engine).wasmHeapBytes() }),
+  async memory() {
+    const { tab, wasmHeapBytes } = await engine;
+    return { wasmHeapBytes: wasmHeapBytes(), gpuBytes: answer(tab.gpu_bytes()) };
+  },
 };
 
 /**

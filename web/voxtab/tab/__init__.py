@@ -6,7 +6,7 @@ taking turns where they wait for it; the worker sees to it that no model is load
 """
 
 from voxtab.tab.calls import cancel
-from voxtab.tab.loading import check_manifest, forget_device, load, loaded_tasks, unload
+from voxtab.tab.loading import check_manifest, forget_device, gpu_bytes, load, loaded_tasks, unload
 from voxtab.tab.sound_file import decode_wav, take_pcm
 from voxtab.tab.speaking import speak
 from voxtab.tab.transcribing import transcribe
@@ -16,6 +16,7 @@ __all__ = [
     "check_manifest",
     "decode_wav",
     "forget_device",
+    "gpu_bytes",
     "load",
     "loaded_tasks",
     "speak",

@@ -59,6 +59,16 @@ def loaded_tasks() -> str:
     return answer(work)
 
 
+def gpu_bytes() -> str:
+    """ok: bytes of GPU memory that models and sessions take now."""
+
+    def work() -> int:
+        engine = engine_here()
+        return engine.gpu.gpu_bytes if engine else 0
+
+    return answer(work)
+
+
 def forget_device(gpu: Any) -> None:
     """The device is gone for good, and with it whatever was loaded."""
     forget(gpu)
