@@ -14,11 +14,9 @@ from tests.parity.codec import LONGEST, Decoder
 from tests.parity.comparison import difference
 from tests.parity.random_tts import write_checkpoint
 from tests.parity.random_tts_sizes import random_sizes
+from tests.parity.speech_comparison import BAR, assert_near, codec_blocks
 from tests.parity.tts_reference import TtsReference
 from voxtab.gpu.native import NativeGpu
-
-# Largest absolute difference allowed, of the quantizer's output, of every block's and of samples.
-BAR = 1e-4
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +44,11 @@ def test_every_block_is_within_the_bar(f32: Decoder, expected: dict[str, Any]) -
     codes = expected["f32/steps7/codes"]
     state = f32.state(trace=True)
     wave = f32.decode(state, codes, LONGEST)
-    names = ["quant", *(f"block{number}" for number in range(8))]
-    wants = {name: expected[f"f32/codec/{name}"].T for name in names}
-    found = {name: difference(f32.kept(state, name, len(want)), want) for name, want in wants.items()}
-    found["wave"] = difference(wave, expected["f32/codec/wave"])
+    blocks = codec_blocks(expected)
+    got = {name: f32.kept(state, name, len(want)) for name, want in blocks.items()}
     state.free()
-    assert max(found.values()) <= BAR, found
+    assert_near(got, blocks)
+    assert difference(wave, expected["f32/codec/wave"]) <= BAR
 
 
 def test_quantized_layers_give_their_own_samples(q4_0: Decoder, expected: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,16 @@ import pytest
 
 from tests.parity.comparison import difference
 from tests.parity.speech import Floats, Speaker, floats, speech_model
+from tests.parity.speech_comparison import BAR, assert_frames_agree, golden_run
+from tests.parity.speech_stages import first_frame
 from tests.parity.tts_gguf import write_tts_gguf
 from tests.parity.tts_reference import TtsReference
 from voxtab.gpu.native import NativeGpu
 from voxtab.models.tts import TtsModel
 from voxtab.models.tts_state import FLOW_TIMES, FRAME_SLOTS, TtsOptions
 
-# Largest absolute difference allowed, and with keys and values stored in float16.
-BAR, F16_BAR = 1e-4, 5e-3
+# Largest absolute difference allowed with keys and values stored in float16.
+F16_BAR = 5e-3
 VOICE = "neutral_female"
 EXACT = TtsOptions(cache="f32")
 END = 1
@@ -49,22 +53,13 @@ def weights(request: pytest.FixtureRequest) -> str:
 
 def frame_of(speaker: Speaker, hidden: Floats) -> list[int]:
     """The codes of a first frame decoded from this hidden state."""
-    speaker.state.begin([0], 0)
-    speaker.write(speaker.model.hidden().buffer, hidden)
-    program = speaker.model.record_codes(speaker.state)
-    speaker.gpu.run(program)
-    speaker.gpu.free_program(program)
-    return [int(code) for code in speaker.codes(1)[0]]
+    return asyncio.run(first_frame(speaker.model, speaker.state, array("f", hidden.tobytes())))
 
 
 def test_velocities_paths_and_logits_are_within_the_bar(
     models: dict[str, TtsModel], expected: dict[str, Any], prompt: list[int], weights: str
 ) -> None:
-    want = {
-        name.removeprefix(f"{weights}/steps7/"): values
-        for name, values in expected.items()
-        if name.startswith(f"{weights}/steps7/")
-    }
+    want = golden_run(expected, f"{weights}/steps7/")
     speaker = Speaker(models[weights], VOICE, EXACT, expected["x0"])
     speaker.say(prompt)
     codes, got = speaker.generated(24)
@@ -73,10 +68,7 @@ def test_velocities_paths_and_logits_are_within_the_bar(
     assert np.array_equal(codes, want["codes"])
     assert (end[0] == END) == bool(want["stopped"])
     assert not want["stopped"] or np.array_equal(end, want["end_codes"])
-    spoken = ("x", "v_cond", "v_uncond", "next_embeds")
-    found = {name: difference(got[name][: len(codes)], want[name]) for name in spoken}
-    found |= {name: difference(got[name], want[name]) for name in ("hidden", "semantic_logits")}
-    assert max(found.values()) <= BAR, found
+    assert_frames_agree(got, want)
 
 
 @pytest.mark.parametrize("steps", [3, 7, 8])
