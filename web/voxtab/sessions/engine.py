@@ -13,6 +13,7 @@ from voxtab.models.memory import MemoryNeed, memory_need
 from voxtab.models.source import ModelSource, read_directory
 from voxtab.models.tasks import Task
 from voxtab.models.tts import TtsModel
+from voxtab.sessions.listening import Listening, ListenOptions
 from voxtab.sessions.speech import Speech, SpeechOptions
 from voxtab.sessions.speech_trace import SpeechTrace
 from voxtab.sessions.trace import Trace
@@ -102,15 +103,22 @@ class Engine:
 
     def transcription(self, options: AsrOptions, trace: Trace | None = None) -> Transcription:
         """A session on the loaded model. Raises VoxtabError model-missing."""
-        if self._asr is None:
-            raise _missing("speech-to-text")
-        return Transcription(*self._asr, options, trace)
+        return Transcription(*self._listener(), options, trace)
+
+    def listening(self, options: ListenOptions) -> Listening:
+        """A live session on the loaded model. Raises VoxtabError model-missing."""
+        return Listening(*self._listener(), options)
 
     def speech(
         self, text: str, voice: str, options: SpeechOptions, trace: SpeechTrace | None = None
     ) -> Speech:
         """A session on the loaded model. Raises VoxtabError model-missing, and what Speech raises."""
         return Speech(*self._speech_model(), text, voice, options, trace)
+
+    def _listener(self) -> tuple[AsrModel, Tekken]:
+        if self._asr is None:
+            raise _missing("speech-to-text")
+        return self._asr
 
     def _speech_model(self) -> tuple[TtsModel, Tekken]:
         if self._tts is None:
