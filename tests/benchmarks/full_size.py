@@ -47,7 +47,7 @@ def publish(preset: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     if not (shards / "manifest.json").exists():
         if not gguf.exists():
-            synth_gguf(gguf, PRESETS[preset], seed=1)
+            synth_gguf(gguf, PRESETS[preset], seed=1, scales="absmax")
         split_gguf(gguf, shards)
         gguf.unlink()
     return shards
