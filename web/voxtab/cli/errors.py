@@ -6,6 +6,7 @@ from typing import ParamSpec
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from voxtab.errors import VoxtabError
 
@@ -21,7 +22,7 @@ def reported(run: Callable[P, None]) -> Callable[P, None]:
         try:
             run(*args, **kwargs)
         except VoxtabError as error:
-            Console(stderr=True).print(f"error\\[{error.code}]: {error}", style="red", highlight=False)
+            Console(stderr=True).print(escape(f"error[{error.code}]: {error}"), style="red", highlight=False)
             raise typer.Exit(2) from error
         except KeyboardInterrupt:
             raise typer.Exit(_CANCELLED) from None

@@ -3,6 +3,7 @@
 import typer
 
 from voxtab import __version__
+from voxtab.cli.listen import listen
 from voxtab.cli.speak import speak, voices
 from voxtab.cli.transcribe import transcribe
 
@@ -20,5 +21,5 @@ def version() -> None:
     print(__version__)
 
 
-for command in (transcribe, speak, voices):
+for command in (transcribe, listen, speak, voices):
     app.command()(command)

@@ -11,12 +11,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from voxtab.captions.files import FORMATS, transcript_file
 from voxtab.cli.audio import read_audio
 from voxtab.cli.errors import reported
 from voxtab.cli.loading import loaded_engine
 from voxtab.errors import VoxtabError
 from voxtab.models.asr_state import AsrOptions
 from voxtab.sessions.level import peak_gain
+from voxtab.sessions.listening import Segment
 from voxtab.sessions.trace import Trace
 from voxtab.sessions.transcription import Transcription
 
@@ -31,6 +33,9 @@ def transcribe(
         int, typer.Option(help="How far the text lags: 80..1200 in steps of 80, or 2400.")
     ] = 480,
     as_json: Annotated[bool, typer.Option("--json", help="Text, tokens, words and figures as JSON.")] = False,
+    as_file: Annotated[
+        str, typer.Option("--format", help="Text or subtitles on standard output: txt, srt, vtt, json.")
+    ] = "",
     trace: Annotated[Path | None, typer.Option(help="Write every stage's output to this .npz file.")] = None,
     chunk_ms: Annotated[
         int, typer.Option(help="Feed the sound in pieces of so many ms; 0: all at once.")
@@ -48,6 +53,8 @@ def transcribe(
     """Write down what a recording says."""
     if chunk_ms < 0:
         raise VoxtabError("option-invalid", f"chunk_ms can't be {chunk_ms}.", "Use 0 or more.")
+    if as_file and as_file not in FORMATS:
+        raise VoxtabError("option-invalid", f"format can't be {as_file!r}.", f"Use {', '.join(FORMATS)}.")
     pcm = read_audio(audio)
     options = AsrOptions(
         delay_ms=delay_ms,
@@ -60,14 +67,17 @@ def transcribe(
         gain=peak_gain([pcm.data.cast("B").cast("f")]) if normalize else 1.0,
     )
     kept = Trace() if trace is not None else None
-    result = asyncio.run(_transcribe(pcm, model, options, chunk_ms, kept))
+    session = asyncio.run(_transcribe(pcm, model, options, chunk_ms, kept))
     if kept is not None and trace is not None:
         _write_trace(trace, kept)
     if as_json:
-        print(json.dumps(result, ensure_ascii=False, indent=1))
+        print(json.dumps(session.result(), ensure_ascii=False, indent=1))
+    elif as_file:
+        whole = Segment(0.0, session.audio_s, delay_ms, session.text)
+        print(transcript_file(as_file, session.words(), [whole]), end="")
     else:
-        print(result["text"])
-        stats = result["stats"]
+        print(session.text)
+        stats = session.stats()
         _stderr.print(
             f"{stats['audio_s']:.1f} s of sound, real-time factor {stats['rtf']:.2f},"
             f" {stats['tokens_per_s']:.1f} tokens/s on {stats['adapter']}",
@@ -82,7 +92,7 @@ async def _transcribe(
     options: AsrOptions,
     chunk_ms: int,
     trace: Trace | None,
-) -> dict[str, Any]:
+) -> Transcription:
     engine = await loaded_engine(model, _stderr)
     session = engine.transcription(options, trace)
     with Progress(
@@ -95,7 +105,7 @@ async def _transcribe(
             await asyncio.sleep(0)  # where Ctrl-C takes effect: natively nothing else gives way
 
         await _run(session, pcm, chunk_ms, tick)
-    return session.result()
+    return session
 
 
 async def _run(
