@@ -13,6 +13,8 @@ from shard_tools.split import split_gguf
 from tests.conftest import StartServer
 from tests.e2e.python_entries import count_python_entries
 from tests.e2e.tab import Tab
+from tests.e2e.worker_python import expose_python
+from tests.parity.tts_gguf import write_tts_gguf
 from tests.server_process import ServerProcess
 
 # Playwright's own 5 s are too few for a software adapter on a busy machine; what holds at once is not slowed.
@@ -22,7 +24,10 @@ expect.set_options(timeout=60_000)
 def publish(checkpoint: Path, weights: str, root: Path, least_shards: int = 3) -> Path:
     """Quantize `checkpoint` as the reference did and split it: a folder below `root`, named after both."""
     gguf = root / f"{checkpoint.name}-{weights}.gguf"
-    quantize_checkpoint(checkpoint, gguf, "f32" if weights == "f32" else "q4_0", scales="absmax")
+    if checkpoint.name.startswith("tts"):
+        write_tts_gguf(checkpoint, gguf, weights)
+    else:
+        quantize_checkpoint(checkpoint, gguf, "f32" if weights == "f32" else "q4_0", scales="absmax")
     split_gguf(gguf, gguf.with_suffix(""), shard_bytes=gguf.stat().st_size // least_shards)
     gguf.unlink()
     return gguf.with_suffix("")
@@ -31,9 +36,9 @@ def publish(checkpoint: Path, weights: str, root: Path, least_shards: int = 3) -
 @pytest.fixture(scope="session")
 def site(data: Path, start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -> ServerProcess:
     """A server with demo-asr, which comes with voxtab and is the default, and the models asr-tiny-f32, asr-tiny-q4_0,
-    asr-window-f32, asr-window-q4_0 and asr-words-q4_0."""
+    asr-window-f32, asr-window-q4_0, tts-tiny-f32, tts-tiny-q4_0 and asr-words-q4_0."""
     root = tmp_path_factory.mktemp("models")
-    for name in ("asr-tiny", "asr-window"):
+    for name in ("asr-tiny", "asr-window", "tts-tiny"):
         for weights in ("f32", "q4_0"):
             publish(data / name, weights, root)
     publish(data / "asr-words", "q4_0", root)
@@ -53,4 +58,5 @@ def tab(browser: Browser, site: ServerProcess) -> Iterator[Tab]:
     """voxtab.js, started, on a bare page of `site`. Shared, for starting takes seconds; each test loads its model."""
     with browser.new_context(ignore_https_errors=True) as context:
         count_python_entries(context)
+        expose_python(context)
         yield Tab(context.new_page(), site.url)

@@ -12,6 +12,8 @@ from playwright.sync_api import Page, Worker
 
 from voxtab.errors import VoxtabError
 
+Floats = npt.NDArray[np.float32]
+
 # Of the server's origin and under its CSP, but without an engine of its own.
 BARE_PAGE = "/app/icon.svg"
 PATIENCE_MS = 300_000
@@ -21,6 +23,12 @@ _SETUP = """async (patience) => {
   const inTime = (promise, what) => Promise.race([promise,
     new Promise((_, fail) => setTimeout(fail, patience, new Error(`no end of ${what} in ${patience} ms`)))]);
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const text = (floats) => {
+    const all = new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
+    let characters = "";
+    for (let i = 0; i < all.length; i += 8192) characters += String.fromCharCode(...all.subarray(i, i + 8192));
+    return btoa(characters);
+  };
   window.vox = await inTime(Voxtab.create(), "Voxtab.create()");
   const orRefusal = (promise) =>
     promise.catch(({ code, message, hint }) => ({ refusal: [code ?? "none", message, hint ?? ""] }));
@@ -33,6 +41,14 @@ _SETUP = """async (patience) => {
       const file = new File([bytes(wav)], "recording.wav");
       const result = await inTime(vox.transcribe(file, { ...options, onDelta }), "transcribe");
       return { ...result, steps };
+    },
+    speak: (words, noise, options) => orRefusal(inTime(tab.spoken(words, noise, options), "speak")),
+    async spoken(words, noise, options) {
+      const given = noise && new Float32Array(bytes(noise).buffer);
+      const stream = vox.speak(words, { ...options, noise: given });
+      const chunks = [];
+      for await (const chunk of stream) chunks.push(text(chunk));
+      return { ...(await stream.result), chunks };
     },
     async tryFiles(files) {
       const outcomes = {};
@@ -70,6 +86,13 @@ class Tab:
         arguments = [base64.b64encode(wav).decode(), options]
         return _or_raise(self.page.evaluate("([wav, options]) => tab.transcribe(wav, options)", arguments))
 
+    def speak(self, text: str, noise: Floats | None = None, **options: object) -> dict[str, Any]:
+        """What became of a text, with voxtab.js's options; `chunks` are its samples as they came."""
+        encoded = None if noise is None else base64.b64encode(noise.astype("<f4").tobytes()).decode()
+        script = "([words, noise, options]) => tab.speak(words, noise, options)"
+        spoken = _or_raise(self.page.evaluate(script, [text, encoded, options]))
+        return spoken | {"chunks": [floats(chunk) for chunk in spoken["chunks"]]}
+
     def try_files(self, files: Mapping[str, bytes]) -> dict[str, tuple[str, float]]:
         """Load each as the user's own GGUF: its error's code ("loaded" without one), and milliseconds taken."""
         encoded = {name: base64.b64encode(data).decode() for name, data in files.items()}
@@ -88,13 +111,19 @@ def _or_raise(answer: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
+def floats(text: str) -> Floats:
+    return np.frombuffer(base64.b64decode(text), "<f4")
+
+
+def traced(result: Mapping[str, Any]) -> dict[str, Floats]:
+    """The stages of a result that was asked for its trace, rows of each."""
+    found: dict[str, Any] = result["trace"]["stages"]
+    return {name: floats(stage["base64"]).reshape(-1, stage["width"]) for name, stage in found.items()}
+
+
 def stages(transcript: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
     """A transcript's trace as arrays, named and shaped as in the golden files (mel is band-major there)."""
-    trace = transcript["trace"]
-    arrays: dict[str, npt.NDArray[Any]] = {
-        name: np.frombuffer(base64.b64decode(stage["base64"]), "<f4").reshape(-1, stage["width"])
-        for name, stage in trace["stages"].items()
-    }
+    arrays: dict[str, npt.NDArray[Any]] = dict(traced(transcript))
     arrays["mel"] = arrays["mel"].T
-    arrays["tokens_full"] = np.array(trace["tokens_full"], np.int32)
+    arrays["tokens_full"] = np.array(transcript["trace"]["tokens_full"], np.int32)
     return arrays
