@@ -24,7 +24,7 @@ import numpy.typing as npt
 import soundfile
 
 from shard_tools.split import split_gguf
-from shard_tools.synth import PRESETS, synth_gguf
+from shard_tools.synth import PRESETS, SPEECH_PRESETS, synth_gguf
 from tests.benchmarks.full_size_tab import FullSizeTab, open_tab
 
 RECORDING = Path(__file__).parents[1] / "data" / "asr-tiny" / "input.wav"
@@ -47,7 +47,7 @@ def publish(preset: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     if not (shards / "manifest.json").exists():
         if not gguf.exists():
-            synth_gguf(gguf, PRESETS[preset], seed=1, scales="absmax")
+            synth_gguf(gguf, {**PRESETS, **SPEECH_PRESETS}[preset], seed=1, scales="absmax")
         split_gguf(gguf, shards)
         gguf.unlink()
     return shards
