@@ -6,6 +6,15 @@ export const LISTENING_RATE = 16000;
 export const BLOCK_SECONDS = 0.08;
 const BLOCK = LISTENING_RATE * BLOCK_SECONDS;
 
+/**
+ * What crosses over to the audio thread: "run", "pause" (ends with a Done once all that was heard before is handed on),
+ * "stop" (so too, for good), "taken" (one block).
+ * @typedef {"run" | "pause" | "stop" | "taken"} Order
+ * And back; `at`: when the block was complete, in milliseconds as Date.now() gives them; peak: 0..1
+ * @typedef {{samples: Float32Array<ArrayBuffer>, at: number}} Block
+ * @typedef {Block | {peak: number} | {done: true} | {full: true}} Report
+ */
+
 export class BlockCutter {
   #rate;
   /** What came in and was not yet resampled. @type {Float32Array} */

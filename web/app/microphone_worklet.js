@@ -3,14 +3,7 @@
 
 import { BLOCK_SECONDS, BlockCutter } from "./block_cutter.js";
 
-/**
- * From the page: "run", "pause" (ends with a Done once all that was heard before is handed on), "stop" (so too, for
- * good), "taken" (one block).
- * @typedef {"run" | "pause" | "stop" | "taken"} Order
- * To the page; `at`: when the block was complete, in milliseconds as Date.now() gives them; peak: 0..1
- * @typedef {{samples: Float32Array<ArrayBuffer>, at: number}} Block
- * @typedef {Block | {peak: number} | {done: true} | {full: true}} Report
- */
+/** @typedef {import("./block_cutter.js").Order} Order */
 
 /** Five minutes: as much as the engine itself lets wait. */
 const MOST_UNTAKEN = 300 / BLOCK_SECONDS;
