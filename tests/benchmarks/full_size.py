@@ -47,7 +47,8 @@ def publish(preset: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     if not (shards / "manifest.json").exists():
         if not gguf.exists():
-            synth_gguf(gguf, {**PRESETS, **SPEECH_PRESETS}[preset], seed=1, scales="absmax")
+            sizes = PRESETS[preset] if preset in PRESETS else SPEECH_PRESETS[preset]
+            synth_gguf(gguf, sizes, seed=1, scales="absmax")
         split_gguf(gguf, shards)
         gguf.unlink()
     return shards
