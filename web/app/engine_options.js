@@ -30,6 +30,16 @@ export function speakOptions(options) {
   });
 }
 
+/** @param {import("./voxtab_types.js").ListenOptions} options @returns {Record<string, unknown>} */
+export function listenOptions(options) {
+  return setOnes({
+    delay_ms: options.delayMs,
+    kv_window: options.kvWindow,
+    submit_ms: options.submitMs,
+    cache: options.cache,
+  });
+}
+
 /** @param {Record<string, unknown>} named */
 function setOnes(named) {
   return Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined));

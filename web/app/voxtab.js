@@ -9,8 +9,9 @@
 //   for await (const chunk of vox.speak("Hello there.", { voice: "casual_female" })) play(chunk);
 
 import { decodeAudio } from "./audio_file.js";
-import { speakOptions, transcribeOptions } from "./engine_options.js";
+import { listenOptions, speakOptions, transcribeOptions } from "./engine_options.js";
 import { asVoxtabError, checkSignal, orVoxtabError, VoxtabError } from "./errors.js";
+import { LiveSession } from "./live_session.js";
 import { LoadedModels } from "./loaded_models.js";
 import { catalogue, findModel } from "./model_choice.js";
 import { Rpc } from "./rpc.js";
@@ -21,6 +22,8 @@ export { VoxtabError };
 /**
  * @typedef {import("./voxtab_types.js").Adapter} Adapter
  * @typedef {import("./voxtab_types.js").BootProgress} BootProgress
+ * @typedef {import("./voxtab_types.js").Heard} Heard
+ * @typedef {import("./voxtab_types.js").ListenOptions} ListenOptions
  * @typedef {import("./voxtab_types.js").Loaded} Loaded
  * @typedef {import("./voxtab_types.js").LoadOptions} LoadOptions
  * @typedef {import("./voxtab_types.js").Model} Model
@@ -261,6 +264,23 @@ export class Voxtab extends EventTarget {
       if (event === "sound") onSound(data);
     };
     return this.#rpc.call("speak", { text, noise, options: speakOptions(options) }, { signal, onEvent });
+  }
+
+  /**
+   * Opens a stream for sound that is still to come.
+   * @param {ListenOptions} [options]
+   * @returns {Promise<LiveSession>}
+   * @throws {VoxtabError}
+   */
+  listen(options) {
+    return orVoxtabError(() => this.#listen(options ?? {}));
+  }
+
+  /** @param {ListenOptions} options @returns {Promise<LiveSession>} */
+  async #listen(options) {
+    checkSignal(options.signal);
+    await this.#restore("speech-to-text", options);
+    return LiveSession.open(this.#rpc, listenOptions(options), options);
   }
 
   /** @param {Blob} file @returns {Promise<Float32Array<ArrayBuffer>>} 16 kHz mono samples of an audio file */

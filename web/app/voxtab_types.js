@@ -63,7 +63,7 @@ export {};
  *
  * @typedef {object} LoadOptions
  * @property {(progress: Progress) => void} [onProgress]
- * @property {AbortSignal} [signal]
+ * @property {AbortSignal | null} [signal]
  *
  * @typedef {object} TranscribeOptions
  * @property {number} [delayMs] how far the text may lag behind the sound: 80 to 1200 in steps of 80, or 2400
@@ -79,7 +79,7 @@ export {};
  * @property {"f16" | "f32"} [cache] how keys and values are kept; "f16" is the default
  * @property {boolean} [trace] add what every stage computed to the result; slow, and for short recordings
  * @property {(progress: Progress) => void} [onProgress] of loading again, when the GPU had been lost
- * @property {AbortSignal} [signal]
+ * @property {AbortSignal | null} [signal]
  *
  * @typedef {object} SpeakOptions
  * @property {string} [voice] one of vox.voices; the first by default
@@ -114,6 +114,29 @@ export {};
  * @property {number} gpu_bytes
  * @property {string} adapter
  * @property {Stats["counters"]} counters
+ *
+ * @typedef {object} ListenOptions
+ * @property {number} [delayMs] how far the text may lag behind the sound: 80 to 1200 in steps of 80, or 2400
+ * @property {number} [kvWindow] past positions the decoder keeps; less is less memory
+ * @property {"f16" | "f32"} [cache] how keys and values are kept; "f16" is the default
+ * @property {number} [submitMs] about how long one submit may keep the GPU busy; 200 is the default
+ * @property {(text: string, heard: Heard) => void} [onDelta] as an iteration would get it, without iterating
+ * @property {(progress: Progress) => void} [onProgress] of loading again, when the GPU had been lost
+ * @property {AbortSignal | null} [signal]
+ *
+ * @typedef {object} Heard what is new
+ * @property {string} text to append; may be empty
+ * @property {Word[]} words finished, in seconds of the whole stream
+ * @property {number} heardSeconds of sound behind the text so far
+ * @property {number} fedSeconds
+ * @property {number} backlogSeconds of sound that no work has begun on
+ *
+ * @typedef {object} ListenResult
+ * @property {string} text
+ * @property {Word[]} words
+ * @property {{start: number, end: number, delay_ms: number, text: string}[]} segments runs of the model, one after the
+ *   other; start and end in seconds of the stream
+ * @property {Stats & {heard_s: number, backlog_s: number, segments: number}} stats rtf: work on the GPU / length of the sound
  *
  * @typedef {{name: string, vendor: string, architecture: string, software: boolean, maxBindingBytes: number,
  *   maxBufferBytes: number, memoryBytes: number | null, features: string[]}} Adapter software: a CPU posing as a GPU.

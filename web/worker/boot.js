@@ -22,6 +22,11 @@ const ENGINE_FOLDER = "/home/pyodide/engine";
  *   onDelta: (text: string, doneSeconds: number, seconds: number) => void) => Promise<string>} transcribe
  * @property {(call: number, text: string, options: string, noise: Float32Array | undefined,
  *   onSound: (chunk: Float32Array<ArrayBuffer>) => void) => Promise<string>} speak
+ * @property {(call: number, options: string, onOpen: (mostBacklogSeconds: number) => void,
+ *   onHeard: (heard: string) => void) => Promise<string>} listen
+ * @property {(call: number, pcm: Float32Array) => string} feed to a stream, by the number of its listen
+ * @property {(call: number, delayMs: number) => string} set_delay
+ * @property {(call: number) => string} close_stream
  * @property {(call: number) => void} cancel
  * @property {(bytes: Uint8Array) => string} decode_wav
  * @property {() => unknown} take_pcm

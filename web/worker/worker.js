@@ -54,6 +54,18 @@ const methods = {
   /** @param {SpeakParams} params @param {Call} call */
   speak: (params, call) => turns.beside(() => speak(params, call)),
 
+  /** @param {{options?: object}} params @param {Call} call it goes on until closeStream */
+  listen: (params, call) => turns.beside(() => listen(params, call)),
+
+  /** @param {{stream: number, pcm: Float32Array}} params stream: the id of its listen */
+  feed: async ({ stream, pcm }) => answer((await engine).tab.feed(stream, pcm)),
+
+  /** @param {{stream: number, delayMs: number}} params */
+  setDelay: async ({ stream, delayMs }) => answer((await engine).tab.set_delay(stream, delayMs)),
+
+  /** @param {{stream: number}} params */
+  closeStream: async ({ stream }) => answer((await engine).tab.close_stream(stream)),
+
   /** @param {{bytes: Uint8Array}} params @returns {Promise<{sampleRate: number, pcm: Float32Array}>} */
   async decodeWav({ bytes }) {
     const { tab } = await engine;
@@ -132,6 +144,21 @@ async function speak({ text, options, noise }, call) {
     call.emit("sound", chunk, [chunk.buffer]);
   const chosen = JSON.stringify(options ?? {});
   const work = (/** @type {number} */ number) => tab.speak(number, text, chosen, noise ?? undefined, onSound);
+  return longCall(tab, work, await device.open(), call);
+}
+
+/** @param {{options?: object}} params @param {Call} call */
+async function listen({ options }, call) {
+  const { tab } = await engine;
+  const onOpen = (/** @type {number} */ mostBacklogSeconds) =>
+    call.emit("open", { stream: call.id, mostBacklogSeconds });
+  const onHeard = (/** @type {string} */ json) => {
+    const { text, words, heard_s, fed_s, backlog_s } = JSON.parse(json);
+    const at = { heardSeconds: heard_s, fedSeconds: fed_s, backlogSeconds: backlog_s };
+    call.emit("heard", { text, words, ...at });
+  };
+  const chosen = JSON.stringify(options ?? {});
+  const work = (/** @type {number} */ number) => tab.listen(number, chosen, onOpen, onHeard);
   return longCall(tab, work, await device.open(), call);
 }
 

@@ -6,6 +6,7 @@ taking turns where they wait for it; the worker sees to it that no model is load
 """
 
 from voxtab.tab.calls import cancel
+from voxtab.tab.listening import close_stream, feed, listen, set_delay
 from voxtab.tab.loading import check_manifest, forget_device, gpu_bytes, load, loaded_tasks, unload
 from voxtab.tab.sound_file import decode_wav, take_pcm
 from voxtab.tab.speaking import speak
@@ -14,11 +15,15 @@ from voxtab.tab.transcribing import transcribe
 __all__ = [
     "cancel",
     "check_manifest",
+    "close_stream",
     "decode_wav",
+    "feed",
     "forget_device",
     "gpu_bytes",
+    "listen",
     "load",
     "loaded_tasks",
+    "set_delay",
     "speak",
     "take_pcm",
     "transcribe",

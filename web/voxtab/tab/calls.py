@@ -9,10 +9,11 @@ from voxtab.tab.answers import ok, refused
 
 
 class Call:
-    """One under way. Its work asks `check` wherever it can stop."""
+    """One under way. Its work asks `check` wherever it can stop; `on_cancel` wakes one that waits for more to do."""
 
     def __init__(self) -> None:
         self.cancelled = False
+        self.on_cancel: Callable[[], None] = lambda: None
 
     def check(self) -> None:
         """Raises VoxtabError cancelled once that was asked for."""
@@ -47,3 +48,4 @@ def cancel(call: int) -> None:
     """Make a running call answer `cancelled` soon; nothing happens to one that has ended."""
     if (running := _running.get(call)) is not None:
         running.cancelled = True
+        running.on_cancel()
