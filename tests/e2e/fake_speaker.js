@@ -6,15 +6,15 @@ import { asVoxtabError, VoxtabError } from "/app/errors.js";
 import { SpeakPanel } from "/app/speak_panel.js";
 
 const VOICES = [
-  { name: "casual_female", language: "en", rows: 214, licence: "CC-BY-NC-4.0" },
-  { name: "neutral_male", language: "en", rows: 169, licence: "CC-BY-NC-4.0" },
-  { name: "fr_male", language: "fr", rows: 97, licence: "CC-BY-4.0" },
+  { name: "casual_female", language: "en", rows: 214 },
+  { name: "neutral_male", language: "en", rows: 169 },
+  { name: "fr_male", language: "fr", rows: 97 },
 ];
 
 class Speech {
   #waiting = [];
   #events = [];
-  stats = new Promise((resolve, reject) => {
+  result = new Promise((resolve, reject) => {
     this.settle = { resolve, reject };
   });
 
@@ -44,6 +44,8 @@ const fake = {
   /** @type {{text: string, options: object}[]} */
   calls: [],
   given: 0,
+  /** Done before the work begins. @type {(() => void) | null} */
+  before: null,
   /** @type {Speech | null} */
   speech: null,
   speak(text, { signal, ...options }) {
@@ -62,7 +64,9 @@ const fake = {
   sample: (i) => 0.5 * Math.sin((2 * Math.PI * 440 * i) / 24000),
   finish() {
     const audio_s = fake.given / 24000;
-    fake.speech.settle.resolve({ audio_s, first_audio_ms: 61.4, rtf: 0.5, frames: fake.given / 1920 });
+    const frames = Math.floor(fake.given / 1920);
+    const codes = Array.from({ length: frames }, (_, i) => [100 + i, 2, 3]);
+    fake.speech.settle.resolve({ codes, stats: { audio_s, first_audio_ms: 61.4, rtf: 0.5, frames } });
     fake.speech.tell(({ resolve }) => resolve({ value: undefined, done: true }));
   },
   fail(code, message) {
@@ -80,6 +84,7 @@ const panel = new SpeakPanel({
     controller = new AbortController();
     panel.setBusy(true);
     try {
+      fake.before?.();
       await work(fake, controller.signal);
     } catch (thrown) {
       banner.show(asVoxtabError(thrown));
@@ -90,6 +95,6 @@ const panel = new SpeakPanel({
   onCancel: () => controller?.abort(),
   onError: (error) => banner.show(error),
 });
-panel.setVoices(VOICES, 200);
+panel.setModel({ voices: VOICES, voice_license: "CC-BY-NC-4.0", text_limit: 200 });
 window.fake = fake;
 window.panel = panel;

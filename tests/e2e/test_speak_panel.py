@@ -144,7 +144,7 @@ def test_a_text_is_spoken_as_asked_for_and_sounds_while_it_is_made(page: SpeakPa
     page["speak-guidance"].fill("1.5")
     page["speak-seed"].fill("42")
     page.speak()
-    page.expect_status("Waiting for the first sound…")
+    expect(page["speaking"]).to_be_visible()
     assert page.page.evaluate("fake.calls") == [
         {"text": TEXT, "options": {"voice": "neutral_male", "eulerSteps": 3, "guidance": 1.5, "seed": 42}}
     ]
@@ -268,21 +268,50 @@ def test_characters_are_counted_against_the_limit(page: SpeakPage) -> None:
     expect(page["speak-count"]).to_have_attribute("data-state", "over")
 
 
-def test_voices_are_grouped_by_language_and_their_licence_is_told(page: SpeakPage) -> None:
+def test_voices_are_grouped_by_language_and_the_licence_of_all_is_told(page: SpeakPage) -> None:
     groups = page["voice-select"].locator("optgroup")
     assert [group.get_attribute("label") for group in groups.all()] == [
         "French",
         "English",
     ]  # fr-CA reads here
     assert page["voice-select"].input_value() == "fr_male"
-    expect(page["voice-licence"]).to_have_text("Licence of the voice: CC-BY-4.0.")
-    page["voice-select"].select_option("casual_female")
     expect(page["voice-licence"]).to_have_text(
-        "Licence of the voice: CC BY-NC 4.0: give credit, no commercial use."
+        "Licence of the voices: CC BY-NC 4.0: give credit, no commercial use."
     )
-    page.page.evaluate("panel.setVoices([{ name: 'casual_female', language: 'en', rows: 3 }])")
-    assert page["voice-select"].input_value() == "casual_female"
+    page["voice-select"].select_option("neutral_male")
+    page.page.evaluate("panel.setModel(null)")
+    expect(page["voice-select"]).to_be_disabled()
+    expect(page["voice-select"]).to_contain_text("Known once the model is loaded")
     expect(page["voice-licence"]).to_be_hidden()
+    voices = [{"name": name, "language": "en", "rows": 3} for name in ("casual_female", "neutral_male")]
+    page.page.evaluate("(voices) => panel.setModel({ voices, voice_license: 'CC-BY-4.0' })", voices)
+    assert page["voice-select"].input_value() == "neutral_male"
+    expect(page["voice-licence"]).to_have_text("Licence of the voices: CC-BY-4.0.")
+    page.page.evaluate("panel.setModel({ voices: [] })")
+    expect(page["voice-select"]).to_be_disabled()
+    expect(page["voice-licence"]).to_be_hidden()
+
+
+def test_a_voice_that_is_known_only_once_the_model_is_loaded_is_the_one_that_is_picked_then(
+    page: SpeakPage,
+) -> None:
+    page.page.evaluate("panel.setModel(null)")
+    page.page.evaluate("""() => {
+      fake.before = () => panel.setModel({ voices: [{ name: "fr_male", language: "fr", rows: 97 }] });
+    }""")
+    page.speak()
+    assert page.page.evaluate("fake.calls[0].options.voice") == "fr_male"
+
+
+def test_the_codes_are_there_for_those_who_look(page: SpeakPage) -> None:
+    page.speak()
+    page.give(0.16)
+    expect(page["speech-details"]).to_be_hidden()
+    page.finish()
+    page["speech-details"].locator("summary").click()
+    expect(page["speech-codes"]).to_have_text("100 2 3 101 2 3")
+    page.speak()
+    expect(page["speech-details"]).to_be_hidden()
 
 
 def test_the_dice_gives_another_seed_each_time(page: SpeakPage) -> None:

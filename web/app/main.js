@@ -4,19 +4,23 @@
 import { ErrorBanner } from "./error_banner.js";
 import { asVoxtabError, VoxtabError } from "./errors.js";
 import { FileInput } from "./file_input.js";
+import { MakingRoom } from "./making_room.js";
 import { MicPanel } from "./mic_panel.js";
 import { ModelPanel } from "./model_panel.js";
 import { OneAtATime } from "./one_at_a_time.js";
 import { PageEngine } from "./page_engine.js";
 import { SamplePanel } from "./sample_panel.js";
 import { listSamples } from "./samples.js";
+import { Speaking } from "./speaking.js";
 import { Transcribing } from "./transcribing.js";
 import { Voxtab } from "./voxtab.js";
 
-const banner = new ErrorBanner();
+const banner = new ErrorBanner({ offerFor: (error) => makingRoom.offer(error) });
 const actions = new OneAtATime(banner);
 const model = new ModelPanel({
-  onLoad: () => actions.run((signal) => engine.load(signal)),
+  onLoad: (task) => actions.run((signal) => engine.load(task, signal)),
+  onUnload: (task) => actions.run(() => engine.unload(task)),
+  onChoose: () => speaking.update(),
   onCancel: () => actions.cancel(),
   onClearCache: () => actions.run(() => engine.clearCache()),
 });
@@ -27,8 +31,11 @@ const listed = listModels().catch((error) => {
 const engine = new PageEngine({
   model,
   listed,
+  onChange: () => speaking.update(),
   onLost: (error) => actions.tells || banner.show(error),
 });
+const makingRoom = new MakingRoom({ engine, actions });
+const speaking = new Speaking({ model, engine, actions, onError: (error) => banner.show(error) });
 const transcribing = new Transcribing({
   engine,
   actions,
@@ -61,8 +68,8 @@ const mic = new MicPanel({
 function take(files) {
   const looksLikeModel = files.some(({ name }) => /\.gguf$|^shard-[a-z]{2,4}$|^manifest\.json$/.test(name));
   if (looksLikeModel && !actions.busy) {
-    model.chooseFiles(files);
-    actions.run((signal) => engine.load(signal));
+    const task = model.chooseFiles(files);
+    actions.run((signal) => engine.load(task, signal));
   } else {
     transcribing.transcribe({ name: files[0].name, file: files[0] });
   }
@@ -70,18 +77,17 @@ function take(files) {
 
 async function listModels() {
   const { models, problems } = await Voxtab.catalogue();
-  const usable = models.filter(({ task }) => task !== "text-to-speech");
-  model.setModels(usable, problems);
-  if (usable.length + problems.length === 0) {
+  model.setModels(models, problems);
+  if (models.length + problems.length === 0) {
     throw new VoxtabError(
       "model-missing",
-      "The server offers no speech-to-text model.",
+      "The server offers no model.",
       "Put one below its --models folder and reload, or open model files of your own.",
     );
   }
 }
 
-for (const card of [model, mic, samples, files, transcribing]) actions.add(card);
+for (const card of [model, mic, samples, files, transcribing, speaking]) actions.add(card);
 listSamples().then(
   (list) => samples.setSamples(list),
   (error) => samples.setFailed(asVoxtabError(error)),

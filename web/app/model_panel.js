@@ -1,189 +1,175 @@
-// The model card: which model, how its loading goes, what is kept in this browser.
+// The model card: a model for each task, how loading goes, the user's own files, what is kept in this browser, and how
+// much of the GPU's memory may be used.
 
-import { element, setText } from "./dom.js";
-import { asVoxtabError } from "./errors.js";
-import { formatBytes, formatDuration } from "./format.js";
+import { element } from "./dom.js";
+import { formatBytes } from "./format.js";
+import { LoadingProgress } from "./loading_progress.js";
+import { MemoryLimit } from "./memory_limit.js";
+import { ModelSlot } from "./model_slot.js";
 
-/** @typedef {import("./errors.js").VoxtabError} VoxtabError */
 /** @typedef {import("./voxtab.js").Model} Model */
 /** @typedef {import("./voxtab.js").Problem} Problem */
 /** @typedef {import("./voxtab.js").Loaded} Loaded */
-/** @typedef {import("./voxtab.js").Progress} Progress */
+/** @typedef {import("./voxtab.js").Task} Task */
 
+/** @type {Task[]} */
+export const TASKS = ["speech-to-text", "text-to-speech"];
 /** The id of the model that comes with voxtab, which only shows how things work. */
 const DEMO = "demo-asr";
-const LOCAL = "local files";
-const PROBLEM = "problem ";
-/** Said when a model was loaded but is not kept for the next visit. @type {Record<string, string>} */
-const NOT_KEPT = {
-  "quota-full": "Not kept in this browser: there is not enough room. The next visit downloads it again.",
-  busy: "Not kept in this browser: another tab is busy storing the same model.",
-  "no-identity": "Not kept in this browser: the server gives its files no identity.",
-  unsupported: "Not kept in this browser: it offers no fast local storage.",
-  failed: "Not kept in this browser: its storage failed.",
-};
 
 export class ModelPanel {
-  #select = element("model-select", HTMLSelectElement);
-  #load = element("model-load", HTMLButtonElement);
-  #about = element("model-about", HTMLParagraphElement);
-  #description = element("model-description", HTMLSpanElement);
-  #demoNote = element("demo-note", HTMLSpanElement);
-  #licence = element("model-licence", HTMLSpanElement);
-  #loading = element("model-loading", HTMLDivElement);
-  #bar = element("model-progress", HTMLProgressElement);
-  #percent = element("model-percent", HTMLSpanElement);
-  #bytes = element("model-bytes", HTMLSpanElement);
-  #rate = element("model-rate", HTMLSpanElement);
-  #eta = element("model-eta", HTMLSpanElement);
-  #state = element("model-state", HTMLParagraphElement);
-  #note = element("model-note", HTMLParagraphElement);
+  #demoNote = element("demo-note", HTMLParagraphElement);
   #files = element("model-files", HTMLInputElement);
   #cacheSize = element("cache-size", HTMLSpanElement);
   #cacheClear = element("cache-clear", HTMLButtonElement);
-  /** @type {Model[]} */
-  #models = [];
-  /** @type {Problem[]} */
-  #problems = [];
-  /** @type {File[] | null} */
-  #local = null;
+  #limit = new MemoryLimit();
+  #progress;
+  #slots;
   #busy = false;
+  #cached = 0;
 
-  /** @param {{onLoad: () => void, onCancel: () => void, onClearCache: () => void}} actions */
-  constructor({ onLoad, onCancel, onClearCache }) {
-    this.#load.addEventListener("click", onLoad);
-    this.#select.addEventListener("change", () => this.#describe());
-    element("model-cancel", HTMLButtonElement).addEventListener("click", onCancel);
+  /**
+   * @param {object} actions
+   * @param {(task: Task) => void} actions.onLoad
+   * @param {(task: Task) => void} actions.onUnload
+   * @param {() => void} actions.onChoose other models are offered, or one of them is chosen
+   * @param {() => void} actions.onCancel
+   * @param {() => void} actions.onClearCache
+   */
+  constructor({ onLoad, onUnload, onChoose, onCancel, onClearCache }) {
+    const slot = (/** @type {string} */ prefix, /** @type {Task} */ task) =>
+      new ModelSlot(prefix, {
+        onLoad: () => onLoad(task),
+        onUnload: () => onUnload(task),
+        onChoose: () => {
+          this.#describe();
+          onChoose();
+        },
+      });
+    this.#progress = new LoadingProgress({ onCancel });
     this.#cacheClear.addEventListener("click", onClearCache);
     this.#files.addEventListener("change", () => {
       const files = [...(this.#files.files ?? [])];
       this.#files.value = ""; // so that the same files can be picked again
-      if (files.length === 0) return;
-      this.chooseFiles(files);
-      onLoad();
+      if (files.length > 0) onLoad(this.chooseFiles(files));
     });
+    this.#slots = {
+      "speech-to-text": slot("", "speech-to-text"),
+      "text-to-speech": slot("speech-", "text-to-speech"),
+    };
   }
 
   /** @param {Model[]} models in the server's order @param {Problem[]} problems listed too, so that they can be asked about */
   setModels(models, problems) {
-    this.#models = models;
-    this.#problems = problems;
-    const first = models.find((model) => model.default) ?? models[0];
-    this.#fill(first?.id ?? (problems.length > 0 ? `${PROBLEM}0` : ""));
+    const choices = models.map((model) => {
+      const size = model.bytes ? ` (${formatBytes(model.bytes)})` : "";
+      return { id: model.id ?? model.name, label: `${model.name}${size}`, model };
+    });
+    const speaks = (/** @type {{model: Model}} */ { model }) => model.task === "text-to-speech";
+    this.#slots["text-to-speech"].setChoices(choices.filter(speaks));
+    this.#slots["speech-to-text"].setChoices([
+      ...choices.filter((choice) => !speaks(choice)), // which task a bare GGUF is for, loading it tells
+      ...problems.map((problem, i) => {
+        return { id: `problem ${i}`, label: `${problem.where} (not usable)`, model: null, problem };
+      }),
+    ]);
   }
 
-  /** Makes the user's own files the chosen model. @param {File[]} files */
+  /** Makes the user's own files the chosen model. @param {File[]} files @returns {Task} whose model they are taken for */
   chooseFiles(files) {
-    this.#local = files;
-    this.#fill(LOCAL);
+    const size = formatBytes(files.reduce((sum, file) => sum + file.size, 0));
+    const name = files.length === 1 ? files[0].name : `${files.length} files`;
+    this.#slots["speech-to-text"].add({
+      id: "local files",
+      label: `Your own: ${name} (${size})`,
+      model: files,
+    });
+    return "speech-to-text";
   }
 
-  /**
-   * What is chosen; the same object until the choice changes.
-   * @returns {Model | File[] | null}
-   * @throws {VoxtabError} when it is one of the server's problems
-   */
-  get chosen() {
-    if (this.#select.value.startsWith(PROBLEM)) {
-      throw asVoxtabError(this.#problems[Number(this.#select.value.slice(PROBLEM.length))]);
+  /** A model's task is known now. @param {Model | File[]} model @param {Task} task */
+  place(model, task) {
+    for (const other of TASKS) {
+      const choice = this.#slots[other].choiceOf(model);
+      if (other === task || !choice) continue;
+      this.#slots[task].add(choice);
+      this.#slots[other].remove(choice);
     }
-    if (this.#select.value === LOCAL) return this.#local;
-    return this.#models.find(({ id }) => id === this.#select.value) ?? null;
+  }
+
+  /** @param {Task} task @returns {boolean} whether there is a model for it */
+  offers(task) {
+    return !this.#slots[task].empty;
+  }
+
+  /** What is chosen for a task; the same object until the choice changes. @param {Task} task */
+  chosen(task) {
+    return this.#slots[task].model;
+  }
+
+  /** @param {Task} task @throws {VoxtabError} model-missing, or what the problem is with the one chosen */
+  usable(task) {
+    return this.#slots[task].usable;
+  }
+
+  /** @returns {number | null} bytes of GPU memory that may be used in all; null: no limit but the GPU's */
+  get memoryLimit() {
+    return this.#limit.bytes;
+  }
+
+  /** @param {import("./voxtab.js").Adapter} adapter */
+  setAdapter({ memoryBytes }) {
+    this.#limit.setGpu(memoryBytes);
   }
 
   /** @param {boolean} busy */
   setBusy(busy) {
     this.#busy = busy;
-    this.#select.disabled = busy || this.#select.value === "";
-    this.#load.disabled = busy || this.#select.value === "";
+    for (const task of TASKS) this.#slots[task].setBusy(busy);
     this.#files.disabled = busy;
-    this.#cacheClear.disabled = busy;
+    this.#cacheClear.disabled = busy || this.#cached === 0;
   }
 
-  startLoading() {
-    this.#loading.hidden = false;
-    this.#bar.removeAttribute("value");
-    for (const figure of [this.#percent, this.#bytes, this.#rate, this.#eta]) figure.textContent = "";
-    this.#tell("loading", "Waiting for the engine…");
-    setText(this.#note, "");
+  /** @param {Task} task */
+  startLoading(task) {
+    this.#progress.start();
+    this.#slots[task].setLoading("Waiting for the engine…");
   }
 
-  /** The engine is there; the model's first bytes are not. */
-  setAsked() {
-    this.#tell("loading", "Asking for the model…");
+  /** The engine is there; the model's first bytes are not. @param {Task} task */
+  setAsked(task) {
+    this.#slots[task].setLoading("Asking for the model…");
   }
 
-  /** @param {Progress} progress */
-  setProgress({ phase, loadedBytes, totalBytes, bytesPerSecond, etaSeconds }) {
-    this.#bar.value = loadedBytes / totalBytes;
-    this.#percent.textContent = `${Math.floor((100 * loadedBytes) / totalBytes)}%`;
-    this.#bytes.textContent = `${formatBytes(loadedBytes)} of ${formatBytes(totalBytes)}`;
-    this.#rate.textContent = bytesPerSecond === null ? "" : `${formatBytes(bytesPerSecond)}/s`;
-    this.#eta.textContent = etaSeconds === null ? "" : `${formatDuration(etaSeconds)} left`;
-    const from = { download: "Downloading", cache: "Reading from this browser", file: "Reading the file" }[
-      phase
-    ];
-    this.#tell("loading", loadedBytes < totalBytes ? `${from}…` : "Preparing the GPU…");
+  /** @param {Task} task @param {import("./voxtab.js").Progress} progress */
+  setProgress(task, progress) {
+    this.#slots[task].setLoading(this.#progress.show(progress));
   }
 
-  /** @param {Loaded} loaded */
-  setLoaded({ source }) {
-    const { verified, cache, name, bytes } = source;
-    this.#loading.hidden = true;
-    this.#tell("loaded", `Loaded: ${name}, ${formatBytes(bytes)}${verified ? ", every byte verified" : ""}.`);
-    const unverified = verified
-      ? ""
-      : "There is no manifest, so damage in these files could not be noticed. ";
-    setText(this.#note, unverified + (NOT_KEPT[cache.reason] ?? ""));
+  endLoading() {
+    this.#progress.end();
   }
 
-  /** @param {string} why */
-  setUnloaded(why) {
-    this.#loading.hidden = true;
-    this.#tell("none", why);
-    setText(this.#note, "");
+  /** @param {Record<Task, Loaded | null>} loaded @param {string} [why] there is none */
+  setLoaded(loaded, why = "No model is loaded.") {
+    for (const task of TASKS) {
+      const model = loaded[task];
+      if (model) this.#slots[task].setLoaded(model);
+      else this.#slots[task].setUnloaded(why);
+    }
   }
 
   /** @param {{bytes: number}[]} models */
   setCached(models) {
     const bytes = models.reduce((sum, model) => sum + model.bytes, 0);
+    this.#cached = models.length;
     this.#cacheSize.textContent = models.length === 0 ? "no model" : formatBytes(bytes);
     this.#cacheClear.disabled = this.#busy || models.length === 0;
   }
 
-  /** @param {string} state @param {string} text */
-  #tell(state, text) {
-    this.#state.dataset.state = state;
-    if (this.#state.textContent !== text) this.#state.textContent = text; // unchanged text is not announced again
-  }
-
-  /** @param {string} chosen id to select */
-  #fill(chosen) {
-    const options = this.#models.map((model) => {
-      const size = model.bytes ? ` (${formatBytes(model.bytes)})` : "";
-      return new Option(`${model.name}${size}`, model.id);
-    });
-    this.#problems.forEach(({ where }, i) => {
-      options.push(new Option(`${where} (not usable)`, PROBLEM + i));
-    });
-    if (this.#local) {
-      const size = formatBytes(this.#local.reduce((sum, file) => sum + file.size, 0));
-      const name = this.#local.length === 1 ? this.#local[0].name : `${this.#local.length} files`;
-      options.push(new Option(`Your own: ${name} (${size})`, LOCAL));
-    }
-    if (options.length === 0) options.push(new Option("No model", ""));
-    this.#select.replaceChildren(...options);
-    this.#select.value = chosen;
-    this.setBusy(this.#busy);
-    this.#describe();
-  }
-
   #describe() {
-    const chosen = this.#models.find(({ id }) => id === this.#select.value);
-    setText(this.#description, chosen?.description ?? "");
-    setText(this.#licence, chosen?.licence ? `Licence: ${chosen.licence}.` : "");
-    this.#demoNote.hidden = chosen?.id !== DEMO;
-    this.#about.hidden = [this.#description, this.#demoNote, this.#licence].every(({ hidden }) => hidden);
-    this.#load.disabled = this.#busy || this.#select.value === "";
+    const chosen = this.chosen("speech-to-text");
+    this.#demoNote.hidden = !chosen || !("id" in chosen) || chosen.id !== DEMO;
+    this.#slots["text-to-speech"].setShown(this.offers("text-to-speech"));
   }
 }

@@ -7,10 +7,14 @@ import { VoicePicker } from "./voice_picker.js";
 /**
  * @typedef {object} SpeakRequest
  * @property {string} text
- * @property {string} voice
  * @property {number} eulerSteps
  * @property {number} guidance
  * @property {number} seed
+ *
+ * @typedef {object} SpeechModel
+ * @property {import("./voice_picker.js").Voice[]} [voices]
+ * @property {string} [voice_license]
+ * @property {number} [text_limit] characters in one go
  */
 
 /** Characters in one go, where the engine names no other limit. */
@@ -42,11 +46,17 @@ export class SpeakForm {
     this.#showCount();
   }
 
-  /** @param {import("./voice_picker.js").Voice[]} voices @param {number} [limit] of characters */
-  setVoices(voices, limit = TEXT_LIMIT) {
-    this.#voice.setVoices(voices);
-    this.#limit = limit;
+  /** @param {SpeechModel | null} model null: it is not loaded yet, and its voices are not known */
+  setModel(model) {
+    if (model) this.#voice.setVoices(model.voices ?? [], model.voice_license ?? "");
+    else this.#voice.setUnknown();
+    this.#limit = model?.text_limit ?? TEXT_LIMIT;
     this.#showCount();
+  }
+
+  /** @returns {string | undefined} the name of the voice, where one is known */
+  get voice() {
+    return this.#voice.chosen || undefined;
   }
 
   /**
@@ -74,7 +84,6 @@ export class SpeakForm {
     }
     return {
       text,
-      voice: this.#voice.chosen,
       eulerSteps: Number(this.#steps.value),
       guidance: numberIn(this.#guidance, "The guidance", 0, 10),
       seed: numberIn(this.#seed, "The seed", 0, SEEDS - 1, true),

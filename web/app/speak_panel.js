@@ -4,6 +4,7 @@ import { element, offerDownload, setText } from "./dom.js";
 import { asVoxtabError } from "./errors.js";
 import { formatNumber } from "./format.js";
 import { expectedSeconds, fileNameOf, SpeakForm } from "./speak_form.js";
+import { SpeechCodes } from "./speech_codes.js";
 import { SpeechPlayer } from "./speech_player.js";
 import { SPEECH_RATE, SpeechSound } from "./speech_sound.js";
 import { wavFile } from "./wav_file.js";
@@ -19,11 +20,15 @@ import { Waveform } from "./waveform.js";
  * @property {number} rtf time taken / length of the sound
  * @property {number} frames of 80 ms
  *
- * @typedef {AsyncIterator<Float32Array> & {stats: Promise<SpeechStats>}} SpeechChunks
+ * @typedef {object} SpeechResult
+ * @property {number[][]} codes of each frame
+ * @property {SpeechStats} stats
+ *
+ * @typedef {AsyncIterable<Float32Array> & {result: Promise<SpeechResult>}} SpeechChunks 24 kHz mono, as it is made
  *
  * @typedef {object} Speaker what the panel needs of the client
- * @property {(text: string, options: Omit<SpeakRequest, "text"> & {signal: AbortSignal}) =>
- *   {[Symbol.asyncIterator]: () => SpeechChunks}} speak 24 kHz mono, as it is made
+ * @property {(text: string, options: Omit<SpeakRequest, "text"> & {voice?: string, signal: AbortSignal}) =>
+ *   SpeechChunks} speak
  */
 
 export class SpeakPanel {
@@ -41,6 +46,7 @@ export class SpeakPanel {
   #download = element("speech-download", HTMLButtonElement);
   #gaps = element("speech-gaps", HTMLParagraphElement);
   #stats = element("speech-stats", HTMLElement);
+  #codes = new SpeechCodes();
   #waveform = new Waveform({ onSeek: (seconds) => this.#player.seek(seconds) });
   #player;
   #actions;
@@ -81,9 +87,14 @@ export class SpeakPanel {
     if (!shown) this.#player.stop();
   }
 
-  /** @param {import("./voice_picker.js").Voice[]} voices of the model @param {number} [limit] of characters */
-  setVoices(voices, limit) {
-    this.#form.setVoices(voices, limit);
+  /** @param {import("./speak_form.js").SpeechModel | null} model null: it is not loaded yet, and its voices are not known */
+  setModel(model) {
+    this.#form.setModel(model);
+  }
+
+  /** @param {string} text what is being done, until there is sound */
+  setStatus(text) {
+    this.#say(text);
   }
 
   /** @param {boolean} busy */
@@ -126,8 +137,8 @@ export class SpeakPanel {
     this.#bar.removeAttribute("value");
     for (const figure of [this.#made, this.#rate]) figure.textContent = "";
     this.#stats.hidden = true;
+    this.#codes.clear();
     this.#download.disabled = true;
-    this.#status.textContent = "Waiting for the first sound…";
     this.#card.setAttribute("aria-busy", "true");
   }
 
@@ -135,12 +146,12 @@ export class SpeakPanel {
   async #make(speaker, { text, ...options }, signal) {
     const begun = performance.now();
     const expected = expectedSeconds(text);
-    const chunks = speaker.speak(text, { ...options, signal })[Symbol.asyncIterator]();
-    chunks.stats.catch(() => {}); // the iteration tells
-    for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
-      this.#sound.add(next.value);
-      this.#player.add(next.value);
-      this.#waveform.add(next.value);
+    const chunks = speaker.speak(text, { ...options, voice: this.#form.voice, signal });
+    chunks.result.catch(() => {}); // the iteration tells
+    for await (const chunk of chunks) {
+      this.#sound.add(chunk);
+      this.#player.add(chunk);
+      this.#waveform.add(chunk);
       const { seconds } = this.#sound;
       const taken = (performance.now() - begun) / 1000;
       this.#bar.value = Math.min(1, seconds / expected);
@@ -148,7 +159,9 @@ export class SpeakPanel {
       this.#rate.textContent = `in ${formatNumber(taken, 2)} s`;
       this.#say("Speaking…");
     }
-    this.#showStats(await chunks.stats);
+    const { codes, stats } = await chunks.result;
+    this.#showStats(stats);
+    this.#codes.offer(codes);
   }
 
   /** @param {string} outcome */

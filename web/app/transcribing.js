@@ -7,6 +7,7 @@ import { TranscriptView } from "./transcript.js";
 
 /** @typedef {import("./recording.js").Recording} Recording */
 
+const TASK = "speech-to-text";
 const DELAYS_MS = [...Array.from({ length: 15 }, (_, i) => 80 * (i + 1)), 2400];
 const DEFAULT_DELAY_MS = 480;
 
@@ -60,9 +61,9 @@ export class Transcribing {
         const { pcm, file } = await soundOf(recording, vox, signal);
         this.#last = recording;
         this.#player.show(recording.name, file);
-        if (!this.#engine.ready) {
+        if (!this.#engine.loaded(TASK)) {
           transcript.setStatus("Loading the model first…");
-          await this.#engine.load(signal);
+          await this.#engine.load(TASK, signal);
         }
         transcript.start(recording.name);
         started = true;
@@ -73,7 +74,7 @@ export class Transcribing {
           signal,
         });
         transcript.finish(result, recording.sample);
-        this.#engine.showMemory(result.stats.gpu_bytes);
+        await this.#engine.showMemory();
       } catch (thrown) {
         const why = signal.aborted ? "Cancelled." : "It did not work.";
         if (started) transcript.stop(why);

@@ -7,7 +7,6 @@ import { element, setText } from "./dom.js";
  * @property {string} name as the model calls it: "casual_female", "fr_male"
  * @property {string} language BCP 47: "en"
  * @property {number} rows
- * @property {string} [licence] SPDX: "CC-BY-NC-4.0"
  */
 
 const NAMES = new Intl.DisplayNames("en", { type: "language" });
@@ -17,26 +16,32 @@ const LICENCES = { "CC-BY-NC-4.0": "CC BY-NC 4.0: give credit, no commercial use
 export class VoicePicker {
   #select = element("voice-select", HTMLSelectElement);
   #licence = element("voice-licence", HTMLParagraphElement);
-  /** @type {Voice[]} */
-  #voices = [];
+  /** Asked for, whether or not it is there now. */
+  #wanted = "";
 
   constructor() {
-    this.#select.addEventListener("change", () => this.#describe());
+    this.#select.addEventListener("change", () => {
+      this.#wanted = this.chosen;
+    });
   }
 
-  /** Keeps the choice where a voice of that name is there. @param {Voice[]} voices */
-  setVoices(voices) {
-    const before = this.chosen;
-    this.#voices = voices;
+  /** Before the model is loaded. */
+  setUnknown() {
+    this.#offer([new Option("Known once the model is loaded", "")]);
+    setText(this.#licence, "");
+  }
+
+  /** Keeps the choice where a voice of that name is there. @param {Voice[]} voices @param {string} licence SPDX, of all */
+  setVoices(voices, licence) {
     const groups = groupVoices(voices, navigator.languages).map(({ language, voices }) => {
       const group = document.createElement("optgroup");
       group.label = language;
       group.append(...voices.map(({ title, name }) => new Option(title, name)));
       return group;
     });
-    this.#select.replaceChildren(...groups);
-    if (voices.some(({ name }) => name === before)) this.#select.value = before;
-    this.#describe();
+    this.#offer(groups.length > 0 ? groups : [new Option("This model has no voice", "")]);
+    if (voices.some(({ name }) => name === this.#wanted)) this.#select.value = this.#wanted;
+    setText(this.#licence, licence && `Licence of the voices: ${LICENCES[licence] ?? licence}.`);
   }
 
   /** @returns {string} name, "" where there are no voices */
@@ -44,9 +49,10 @@ export class VoicePicker {
     return this.#select.value;
   }
 
-  #describe() {
-    const licence = this.#voices.find(({ name }) => name === this.chosen)?.licence ?? "";
-    setText(this.#licence, licence && `Licence of the voice: ${LICENCES[licence] ?? licence}.`);
+  /** @param {HTMLElement[]} options */
+  #offer(options) {
+    this.#select.replaceChildren(...options);
+    this.#select.disabled = this.#select.value === "";
   }
 }
 
