@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from playwright.sync_api import BrowserContext, Route
 
+# The worker's device gets a name it can be called by, to be destroyed.
+KEEP_DEVICE = """
+const request = GPUAdapter.prototype.requestDevice;
+GPUAdapter.prototype.requestDevice = async function (...rest) {
+  globalThis.device = await request.apply(this, rest);
+  return globalThis.device;
+};
+"""
+
 
 def before_the_gpu_opens(context: BrowserContext, script: str) -> None:
     """Run `script` in the context's workers before their GPU layer."""

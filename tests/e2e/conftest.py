@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, expect
 from shard_tools.quantize import quantize_checkpoint
 from shard_tools.split import split_gguf
 from tests.conftest import StartServer
+from tests.e2e.before_gpu import KEEP_DEVICE, before_the_gpu_opens
 from tests.e2e.python_entries import count_python_entries
 from tests.e2e.tab import Tab
 from tests.e2e.worker_python import expose_python
@@ -59,4 +60,5 @@ def tab(browser: Browser, site: ServerProcess) -> Iterator[Tab]:
     with browser.new_context(ignore_https_errors=True) as context:
         count_python_entries(context)
         expose_python(context)
+        before_the_gpu_opens(context, KEEP_DEVICE)
         yield Tab(context.new_page(), site.url)

@@ -33,6 +33,7 @@ _SETUP = """async (patience) => {
   const orRefusal = (promise) =>
     promise.catch(({ code, message, hint }) => ({ refusal: [code ?? "none", message, hint ?? ""] }));
   window.tab = {
+    bytes,
     load: (model) => orRefusal(inTime(vox.load(model), "load")),
     transcribe: (wav, options) => orRefusal(tab.steps(wav, options)),
     async steps(wav, options) {

@@ -1,4 +1,4 @@
-"""What crosses between Python, JavaScript and the GPU while a long recording is transcribed: counted, not timed.
+"""What crosses between Python, JavaScript and the GPU in a transcription and in a speech: counted, not timed.
 
 Chromium's own WebGPU calls are counted, and calls into Python where Pyodide makes them, so nothing rests on the
 engine's own counters alone.
@@ -6,9 +6,12 @@ engine's own counters alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.e2e.python_entries import COUNTER
@@ -19,7 +22,8 @@ from tests.e2e.tab import Tab
 SUBMIT_MS = 60_000
 
 COUNT_GPU_CALLS = """() => {
-  self.counts = { submit: 0, mapAsync: 0 };
+  if (self.counts) return;
+  self.counts = {};
   for (const [kind, name] of [[GPUQueue, "submit"], [GPUBuffer, "mapAsync"]]) {
     const original = kind.prototype[name];
     kind.prototype[name] = function (...rest) {
@@ -30,16 +34,33 @@ COUNT_GPU_CALLS = """() => {
 }"""
 
 
+RESET = f"() => {{ Object.assign(counts, {{ submit: 0, mapAsync: 0 }}); self.{COUNTER} = 0; }}"
+
+
+def counted(tab: Tab, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `work` gives, with the `counts` of the calls that took."""
+    tab.worker.evaluate(COUNT_GPU_CALLS)
+    tab.worker.evaluate(RESET)
+    result = work()
+    return {**result, "counts": tab.worker.evaluate(f"({{ ...counts, entries: self.{COUNTER} }})")}
+
+
 @pytest.fixture(scope="module")
 def transcript(tab: Tab, data: Path) -> dict[str, Any]:
-    """28 s of sound transcribed, with the `counts` of the calls that took."""
+    """28 s of sound."""
     recording = data / "asr-tiny" / "input.wav"
     tab.load("asr-tiny-q4_0")
     tab.transcribe(recording.read_bytes(), submitMs=SUBMIT_MS)  # compiles the kernels
-    tab.worker.evaluate(COUNT_GPU_CALLS)
-    tab.worker.evaluate(f"self.{COUNTER} = 0")
-    transcript = tab.transcribe(joined([recording] * 9), submitMs=SUBMIT_MS)
-    return {**transcript, "counts": tab.worker.evaluate(f"({{ ...counts, entries: self.{COUNTER} }})")}
+    return counted(tab, lambda: tab.transcribe(joined([recording] * 9), submitMs=SUBMIT_MS))
+
+
+@pytest.fixture(scope="module")
+def speech(tab: Tab, data: Path) -> dict[str, Any]:
+    """24 frames."""
+    noise = np.load(data / "tts-tiny" / "expected.npz")["x0"]
+    tab.load("tts-tiny-q4_0")
+    speak = partial(tab.speak, "Hello there! It's 42 degrees — très bien.", noise, voice="neutral_female")
+    return counted(tab, lambda: speak(submitMs=SUBMIT_MS))
 
 
 def test_a_hundred_tokens_take_eight_submits_and_eight_readbacks_at_most(transcript: dict[str, Any]) -> None:
@@ -61,3 +82,14 @@ def test_python_is_entered_and_left_a_bounded_number_of_times_per_submit(transcr
     submits = transcript["stats"]["counters"]["submits"]
     assert submits <= transcript["counts"]["entries"] <= 5 * submits
     assert transcript["stats"]["counters"]["calls"] <= 20 * submits
+
+
+def test_frames_queued_together_need_no_round_trip_each(speech: dict[str, Any]) -> None:
+    """Frame 0 in halves, then batches of 2, 4, 8 and the rest, each with the codec's run over it; and the prompt."""
+    counters, counts = speech["stats"]["counters"], speech["counts"]
+    assert speech["frames"] == 24
+    assert counters["submits"] <= 16
+    assert counts["mapAsync"] == counters["readbacks"] <= 16
+    # A readback is a submit too, and so are copies: of the voice that is kept, of caches that grow.
+    assert counters["submits"] + counters["readbacks"] <= counts["submit"] <= 2 * speech["frames"]
+    assert counts["entries"] <= 3 * counters["submits"]

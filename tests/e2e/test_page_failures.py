@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.conftest import DATA, StartServer
-from tests.e2e.before_gpu import before_the_gpu_opens
+from tests.e2e.before_gpu import KEEP_DEVICE, before_the_gpu_opens
 from tests.e2e.conftest import publish
 from tests.e2e.demo_page import PATIENCE_MS, DemoPage
 from tests.e2e.gate import Gate
@@ -21,14 +21,6 @@ from tests.e2e.watch import Watch
 GOOD = "asr-words-q4_0"
 RECORDING = DATA / "asr-words" / "kal.wav"
 TEXT = "seven eight nine ten stop the music"
-# The worker's device gets a name it can be called by.
-KEEP_DEVICE = """
-const request = GPUAdapter.prototype.requestDevice;
-GPUAdapter.prototype.requestDevice = async function (...rest) {
-  globalThis.device = await request.apply(this, rest);
-  return globalThis.device;
-};
-"""
 NO_MICROPHONE = """() => {
   navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("none", "NotFoundError"); };
 }"""
