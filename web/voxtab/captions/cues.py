@@ -64,7 +64,7 @@ def _groups(words: Sequence[Word]) -> list[list[Word]]:
         if group and _begins_anew(group, word):
             groups.append(group)
             group = []
-        if group and not _fits([*group, word]):
+        while group and not _fits([*group, word]):
             kept = _clause(group)
             groups.append(group[:kept])
             group = group[kept:]
