@@ -157,9 +157,9 @@ export class PageEngine {
     return vox;
   }
 
-  /** What there is now. @param {Voxtab | null} vox */
+  /** What there is now. @param {Voxtab | null} vox null: it was not waited for, or did not start */
   async #show(vox) {
-    this.#loaded = vox?.alive ? vox.loaded : NOTHING;
+    if (vox) this.#loaded = vox.alive ? vox.loaded : NOTHING;
     this.#model.setLoaded(this.#loaded);
     this.#onChange();
     await this.showMemory();
