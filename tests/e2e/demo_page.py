@@ -69,6 +69,9 @@ class DemoPage:
         """The words on screen."""
         return self["word"].all_inner_texts()
 
+    def expect_status(self, text: str) -> None:
+        expect(self["status"]).to_have_text(text)
+
     def expect_no_error(self) -> None:
         expect(self["error"]).to_be_hidden()
 

@@ -175,10 +175,10 @@ def test_files_without_decodable_sound_are_refused(page: DemoPage, tmp_path: Pat
 
 def test_a_microphone_that_is_not_there_is_told_as_such(page: DemoPage) -> None:
     page.page.evaluate(NO_MICROPHONE)  # the machine of the test may have one
-    page["mic-record"].click()
+    page["mic-start"].click()
     page.expect_error("mic-absent")
     page.wait_until_idle()
-    expect(page["status"]).to_have_text("Nothing was recorded.")
+    expect(page["status"]).to_have_text("It did not work.")
 
 
 def test_a_lost_gpu_leaves_the_text_so_far_and_the_next_action_loads_the_model_again(

@@ -1,18 +1,21 @@
 // The page: puts its cards, the microphone and the engine together. One action runs at a time; whatever goes wrong is
 // told once, and everything can be tried again.
 
+import { DelaySlider } from "./delay_slider.js";
 import { ErrorBanner } from "./error_banner.js";
 import { asVoxtabError, VoxtabError } from "./errors.js";
 import { FileInput } from "./file_input.js";
+import { Listening } from "./listening.js";
 import { MakingRoom } from "./making_room.js";
-import { MicPanel } from "./mic_panel.js";
 import { ModelPanel } from "./model_panel.js";
 import { OneAtATime } from "./one_at_a_time.js";
 import { PageEngine } from "./page_engine.js";
+import { Player } from "./player.js";
 import { SamplePanel } from "./sample_panel.js";
 import { listSamples } from "./samples.js";
 import { Speaking } from "./speaking.js";
 import { Transcribing } from "./transcribing.js";
+import { TranscriptView } from "./transcript.js";
 import { Voxtab } from "./voxtab.js";
 
 const banner = new ErrorBanner({ offerFor: (error) => makingRoom.offer(error) });
@@ -36,33 +39,47 @@ const engine = new PageEngine({
 });
 const makingRoom = new MakingRoom({ engine, actions });
 const speaking = new Speaking({ model, engine, actions, onError: (error) => banner.show(error) });
+const player = new Player({ onPlayable: (playable) => transcript.setPlayable(playable) });
+const transcript = new TranscriptView({
+  onCancel: () => actions.cancel(),
+  onWord: (start) => player.playFrom(start),
+  onDownload: download,
+});
+const delay = new DelaySlider({ onChange: (ms) => listening.setDelay(ms) });
 const transcribing = new Transcribing({
   engine,
   actions,
+  transcript,
+  player,
+  delay,
   onRecording: ({ sample }) => samples.setCurrent(sample),
 });
 const samples = new SamplePanel({
   onPick: (sample) => transcribing.transcribe({ name: sample.title, sample }),
 });
 const files = new FileInput({ onFiles: take });
-const mic = new MicPanel({
-  onStart: () => {
-    if (!actions.hold()) return false;
-    transcribing.setStatus("Waiting for the microphone…");
-    return true;
+const listening = new Listening({
+  engine,
+  actions,
+  transcript,
+  delay,
+  onBegin: () => {
+    transcribing.offer(null);
+    samples.setCurrent(undefined);
   },
-  onOpened: () => transcribing.setStatus("Recording…"),
-  onRecorded: (pcm) => {
-    actions.release();
-    const time = new Date().toLocaleString("sv").replaceAll(":", "-");
-    transcribing.transcribe({ name: `recording ${time}`, pcm });
-  },
-  onError: (error) => {
-    actions.release();
-    transcribing.setStatus(error.code === "cancelled" ? "Cancelled." : "Nothing was recorded.");
-    banner.show(error);
-  },
+  onKept: (recording) => transcribing.offer(recording),
+  onError: (error) => banner.show(error),
 });
+
+/** @type {(words: import("./voxtab.js").Word[], format: import("./transcript.js").CaptionFormat) => Promise<void>} */
+async function download(words, format) {
+  try {
+    const vox = await engine.open();
+    transcript.offerFile(await vox.captions(words, format), format);
+  } catch (thrown) {
+    banner.show(asVoxtabError(thrown));
+  }
+}
 
 /** A model if they look like one, else a recording. @param {File[]} files */
 function take(files) {
@@ -87,7 +104,7 @@ async function listModels() {
   }
 }
 
-for (const card of [model, mic, samples, files, transcribing, speaking]) actions.add(card);
+for (const card of [model, listening, samples, files, transcribing, speaking]) actions.add(card);
 listSamples().then(
   (list) => samples.setSamples(list),
   (error) => samples.setFailed(asVoxtabError(error)),

@@ -1,115 +1,113 @@
-// The microphone's controls: which one, record, level and time, stop.
+// The microphone's controls: which one, start, pause, stop; its level, and how long it has been heard; whether its sound
+// is kept.
 
-import { element } from "./dom.js";
-import { asVoxtabError, cancelled } from "./errors.js";
-import { formatClock } from "./format.js";
-import { listMicrophones, Recorder } from "./recorder.js";
+import { element, setText } from "./dom.js";
+import { formatBytes, formatClock } from "./format.js";
+import { listMicrophones } from "./open_microphone.js";
+
+/** opening: until sound counts; ending: until the last words are written @typedef {"idle" | "opening" | "listening" | "paused" | "ending"} MicState */
 
 /** The meter shows decibels: this is its left end. */
 const FLOOR_DB = -60;
+/** When the last words are longer in coming, they can be given up. */
+const PATIENCE_MS = 2000;
 
 export class MicPanel {
   #device = element("mic-device", HTMLSelectElement);
-  #record = element("mic-record", HTMLButtonElement);
+  #start = element("mic-start", HTMLButtonElement);
+  #pause = element("mic-pause", HTMLButtonElement);
   #stop = element("mic-stop", HTMLButtonElement);
   #live = element("mic-live", HTMLDivElement);
   #level = element("mic-level", HTMLMeterElement);
   #elapsed = element("mic-elapsed", HTMLSpanElement);
-  #actions;
-  /** @type {Recorder | null} */
-  #recorder = null;
-  /** Stands for the recording that is wanted, from the click on. @type {object | null} */
-  #wanted = null;
+  #keep = element("mic-keep", HTMLInputElement);
+  #kept = element("mic-kept", HTMLSpanElement);
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #patience;
+  /** @type {MicState} */
+  #state = "idle";
 
   /**
    * @param {object} actions
-   * @param {() => boolean} actions.onStart asked before the microphone opens; false keeps it closed
-   * @param {() => void} actions.onOpened the microphone is open, the recording runs
-   * @param {(pcm: Float32Array) => void} actions.onRecorded 16 kHz mono
-   * @param {(error: import("./errors.js").VoxtabError) => void} actions.onError
+   * @param {() => void} actions.onStart
+   * @param {() => void} actions.onPause
+   * @param {() => void} actions.onResume
+   * @param {() => void} actions.onStop
+   * @param {() => void} actions.onCancel nothing more is waited for
    */
-  constructor(actions) {
-    this.#actions = actions;
-    this.#record.addEventListener("click", () => this.#start());
-    this.#stop.addEventListener("click", () => (this.#recorder ? this.#finish() : this.#giveUp(cancelled())));
-    navigator.mediaDevices?.addEventListener("devicechange", () => this.#listDevices());
-    this.#listDevices();
+  constructor({ onStart, onPause, onResume, onStop, onCancel }) {
+    this.#start.addEventListener("click", onStart);
+    this.#pause.addEventListener("click", () => (this.#state === "paused" ? onResume() : onPause()));
+    this.#stop.addEventListener("click", () => {
+      const running = this.#state === "listening" || this.#state === "paused";
+      return running ? onStop() : onCancel();
+    });
+    navigator.mediaDevices?.addEventListener("devicechange", () => this.listDevices());
+    this.listDevices();
   }
 
-  /** @param {boolean} busy */
+  /** @param {boolean} busy something else runs, or this */
   setBusy(busy) {
-    this.#record.disabled = busy;
+    this.#start.disabled = busy;
     this.#device.disabled = busy;
+    this.#keep.disabled = busy;
   }
 
-  async #start() {
-    if (!this.#actions.onStart()) return;
-    const wanted = {};
-    this.#wanted = wanted;
-    this.#toggle(true); // permission may be long in coming: until then the button gives up
-    this.#stop.textContent = "Cancel";
-    this.#stop.focus();
-    let recorder = null;
-    try {
-      recorder = await Recorder.start({
-        deviceId: this.#device.value,
-        onBlock: (peak, seconds) => this.#wanted === wanted && this.#show(peak, seconds),
-        onEnded: () => this.#wanted === wanted && this.#finish(),
-      });
-    } catch (thrown) {
-      if (this.#wanted === wanted) this.#giveUp(asVoxtabError(thrown));
-      return;
+  /** @param {MicState} state */
+  setState(state) {
+    const before = this.#state;
+    this.#state = state;
+    const running = state === "listening" || state === "paused";
+    this.#start.hidden = state !== "idle";
+    this.#stop.hidden = state === "idle";
+    this.#stop.textContent = running ? "Stop" : "Cancel";
+    this.#pause.hidden = !running;
+    this.#pause.textContent = state === "paused" ? "Resume" : "Pause";
+    this.#live.hidden = !running;
+    this.#stop.disabled = state === "ending"; // or a double click would give up the last words
+    clearTimeout(this.#patience);
+    if (state === "ending") {
+      this.#patience = setTimeout(() => {
+        this.#stop.disabled = false;
+      }, PATIENCE_MS);
     }
-    if (this.#wanted !== wanted) {
-      recorder.stop().catch(() => {}); // allowed too late; nobody waits for its sound
-      return;
+    if (before === "idle" && state === "opening") {
+      this.setElapsed(0);
+      setText(this.#kept, "");
+      this.#stop.focus();
     }
-    this.#recorder = recorder;
-    this.#show(0, 0);
-    this.#stop.textContent = "Stop and transcribe";
-    this.#live.hidden = false;
-    this.#actions.onOpened();
-    this.#listDevices(); // now with names
+    if (before !== "idle" && state === "idle" && document.activeElement === document.body)
+      this.#start.focus();
   }
 
-  /** Ends what was not yet a recording. @param {import("./errors.js").VoxtabError} why */
-  #giveUp(why) {
-    this.#wanted = null;
-    this.#actions.onError(why);
-    this.#toggle(false);
-    this.#record.focus();
+  /** @returns {string} empty for the default one */
+  get deviceId() {
+    return this.#device.value;
   }
 
-  async #finish() {
-    const recorder = this.#recorder;
-    if (!recorder) return;
-    this.#recorder = null;
-    this.#wanted = null;
-    try {
-      const pcm = await recorder.stop();
-      this.#actions.onRecorded(pcm);
-    } catch (thrown) {
-      this.#actions.onError(asVoxtabError(thrown));
-    }
-    this.#toggle(false);
-    this.#record.focus();
+  /** @returns {boolean} whether the sound is to be kept */
+  get keep() {
+    return this.#keep.checked;
   }
 
-  /** @param {boolean} recording */
-  #toggle(recording) {
-    this.#record.hidden = recording;
-    this.#stop.hidden = !recording;
-    this.#live.hidden = true; // until the microphone is open
-  }
-
-  /** @param {number} peak @param {number} seconds */
-  #show(peak, seconds) {
+  /** @param {number} peak 0..1 */
+  setLevel(peak) {
     const decibels = 20 * Math.log10(Math.max(peak, 1e-6));
     this.#level.value = Math.max(0, 1 - decibels / FLOOR_DB);
-    this.#elapsed.textContent = formatClock(seconds);
   }
 
-  async #listDevices() {
+  /** @param {number} seconds heard */
+  setElapsed(seconds) {
+    const clock = formatClock(seconds);
+    if (this.#elapsed.textContent !== clock) this.#elapsed.textContent = clock;
+  }
+
+  /** @param {number} bytes of sound kept @param {boolean} full no more is kept */
+  setKept(bytes, full) {
+    setText(this.#kept, `${formatBytes(bytes)} kept${full ? "; the rest is not" : ""}`);
+  }
+
+  async listDevices() {
     const chosen = this.#device.value;
     const devices = (await listMicrophones().catch(() => [])).filter(
       ({ deviceId }) => deviceId !== "default",

@@ -1,23 +1,19 @@
 // From a recording to its transcript, with the delay and level that are set.
 
 import { element } from "./dom.js";
-import { Player } from "./player.js";
 import { soundOf } from "./recording.js";
-import { TranscriptView } from "./transcript.js";
 
 /** @typedef {import("./recording.js").Recording} Recording */
 
 const TASK = "speech-to-text";
-const DELAYS_MS = [...Array.from({ length: 15 }, (_, i) => 80 * (i + 1)), 2400];
-const DEFAULT_DELAY_MS = 480;
 
 export class Transcribing {
   #engine;
   #actions;
   #onRecording;
   #transcript;
-  #player = new Player();
-  #delay = element("delay-select", HTMLSelectElement);
+  #player;
+  #delay;
   #normalise = element("normalise", HTMLInputElement);
   #again = element("transcribe-again", HTMLButtonElement);
   /** @type {Recording | null} */
@@ -27,15 +23,18 @@ export class Transcribing {
    * @param {object} parts
    * @param {import("./page_engine.js").PageEngine} parts.engine
    * @param {import("./one_at_a_time.js").OneAtATime} parts.actions
+   * @param {import("./transcript.js").TranscriptView} parts.transcript
+   * @param {import("./player.js").Player} parts.player
+   * @param {import("./delay_slider.js").DelaySlider} parts.delay
    * @param {(recording: Recording) => void} parts.onRecording this one is being transcribed now
    */
-  constructor({ engine, actions, onRecording }) {
+  constructor({ engine, actions, transcript, player, delay, onRecording }) {
     this.#engine = engine;
     this.#actions = actions;
     this.#onRecording = onRecording;
-    this.#transcript = new TranscriptView({ onCancel: () => actions.cancel() });
-    for (const ms of DELAYS_MS) this.#delay.append(new Option(`${ms} ms`, String(ms)));
-    this.#delay.value = String(DEFAULT_DELAY_MS);
+    this.#transcript = transcript;
+    this.#player = player;
+    this.#delay = delay;
     this.#again.addEventListener("click", () => this.#last && this.transcribe(this.#last));
   }
 
@@ -44,9 +43,11 @@ export class Transcribing {
     this.#again.disabled = busy || this.#last === null;
   }
 
-  /** @param {string} text */
-  setStatus(text) {
-    this.#transcript.setStatus(text);
+  /** What there is to play, and to transcribe again. @param {Recording | null} recording */
+  offer(recording) {
+    this.#last = recording;
+    if (recording?.file) this.#player.show(recording.name, recording.file);
+    else this.#player.clear();
   }
 
   /** Loads the model first where that was not done. @param {Recording} recording */
@@ -58,9 +59,8 @@ export class Transcribing {
       let started = false;
       try {
         const vox = await this.#engine.open(signal);
-        const { pcm, file } = await soundOf(recording, vox, signal);
-        this.#last = recording;
-        this.#player.show(recording.name, file);
+        const pcm = await soundOf(recording, vox, signal);
+        this.offer(recording);
         if (!this.#engine.loaded(TASK)) {
           transcript.setStatus("Loading the model first…");
           await this.#engine.load(TASK, signal);
@@ -68,9 +68,12 @@ export class Transcribing {
         transcript.start(recording.name);
         started = true;
         const result = await vox.transcribe(pcm, {
-          delayMs: Number(this.#delay.value),
+          delayMs: this.#delay.ms,
           normalizePeak: this.#normalise.checked,
-          onDelta: (text, { doneSeconds, seconds }) => transcript.add(text, doneSeconds, seconds),
+          onDelta: (text, { doneSeconds, seconds }) => {
+            transcript.add(text, [], doneSeconds);
+            transcript.setProgress(doneSeconds, seconds);
+          },
           signal,
         });
         transcript.finish(result, recording.sample);

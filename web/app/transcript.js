@@ -1,18 +1,24 @@
-// The transcript card: text as it comes, then words with their times, and what to do with them.
+// The transcript card, for recordings and live sound alike: captions, how it stands, figures, and what to do with the
+// words.
 
+import { Captions } from "./captions.js";
 import { element, offerDownload } from "./dom.js";
 import { formatNumber } from "./format.js";
 
 /** @typedef {import("./voxtab.js").Word} Word */
 /** @typedef {import("./voxtab.js").Transcript} Transcript */
+/** @typedef {"txt" | "srt" | "vtt" | "json"} CaptionFormat */
+
+const MIME = { txt: "text/plain", srt: "application/x-subrip", vtt: "text/vtt", json: "application/json" };
 
 export class TranscriptView {
-  #box = element("transcript", HTMLDivElement);
+  #captions;
   #status = element("status", HTMLParagraphElement);
   #running = element("transcribing", HTMLDivElement);
   #bar = element("transcribe-progress", HTMLProgressElement);
   #percent = element("transcribe-percent", HTMLSpanElement);
   #copy = element("copy", HTMLButtonElement);
+  #format = element("download-format", HTMLSelectElement);
   #download = element("download", HTMLButtonElement);
   #stats = element("stats", HTMLElement);
   #said = element("said", HTMLParagraphElement);
@@ -20,70 +26,96 @@ export class TranscriptView {
   #details = element("details", HTMLDetailsElement);
   #tokens = element("tokens", HTMLElement);
   #name = "transcript";
+  #seconds = 0;
 
-  /** @param {{onCancel: () => void}} actions */
-  constructor({ onCancel }) {
+  /**
+   * @param {object} actions
+   * @param {() => void} actions.onCancel
+   * @param {(start: number) => void} actions.onWord a word was clicked that begins so many seconds into the sound
+   * @param {(words: Word[], format: CaptionFormat) => Promise<void>} actions.onDownload
+   */
+  constructor({ onCancel, onWord, onDownload }) {
+    this.#captions = new Captions({ onWord });
     element("transcribe-cancel", HTMLButtonElement).addEventListener("click", onCancel);
     this.#copy.addEventListener("click", () => this.#copyText());
-    const times = element("show-times", HTMLButtonElement);
-    times.addEventListener("click", () => {
-      const shown = this.#box.classList.toggle("timed");
-      times.setAttribute("aria-pressed", String(shown));
-    });
-    this.#download.addEventListener("click", () => this.#downloadText());
+    this.#download.addEventListener("click", () =>
+      onDownload(this.#captions.words, /** @type {CaptionFormat} */ (this.#format.value)),
+    );
   }
 
   /** @param {string} text */
   setStatus(text) {
-    this.#status.textContent = text;
+    if (this.#status.textContent !== text) this.#status.textContent = text; // announced once
   }
 
-  /** @param {string} name of the recording, for the file to download */
+  /** @param {boolean} playable whether the sound is there, to be played from a word */
+  setPlayable(playable) {
+    this.#captions.setPlayable(playable);
+  }
+
+  /** Text of a recording follows. @param {string} name of it, for the file to download */
   start(name) {
-    this.#name = name;
-    this.#box.replaceChildren();
-    this.#box.dataset.state = "running";
-    this.#box.setAttribute("aria-busy", "true"); // announced once, when it is complete
+    this.#begin(name);
     this.#running.hidden = false;
     this.#bar.value = 0;
     this.#percent.textContent = "";
+    this.setStatus(`Transcribing ${name}…`);
+  }
+
+  /** Text of what is being said follows. @param {string} name for the file to download */
+  startLive(name) {
+    this.#begin(name);
+    this.setStatus("Listening…");
+  }
+
+  /** @param {string} name */
+  #begin(name) {
+    this.#name = name;
+    this.#seconds = 0;
+    this.#captions.start();
     this.#stats.hidden = true;
     this.#said.hidden = true;
     this.#details.hidden = true;
     this.#offer(false);
-    this.setStatus(`Transcribing ${name}…`);
-    this.#box.scrollIntoView({ block: "nearest" }); // on a phone it is below the fold
   }
 
-  /** @param {string} text what came in @param {number} doneSeconds @param {number} seconds of sound */
-  add(text, doneSeconds, seconds) {
-    if (text !== "") {
-      const atEnd = this.#box.scrollTop + this.#box.clientHeight >= this.#box.scrollHeight - 4;
-      this.#box.append(text);
-      if (atEnd) this.#box.scrollTop = this.#box.scrollHeight;
-    }
+  /**
+   * @param {string} text what came in, to be appended
+   * @param {Word[]} words finished by it
+   * @param {number} doneSeconds of the sound that are transcribed
+   */
+  add(text, words, doneSeconds) {
+    this.#seconds = doneSeconds;
+    this.#captions.add(text, words, doneSeconds);
+    if (words.length > 0) this.#offer(true); // captions may go on all day
+  }
+
+  /** @param {number} doneSeconds @param {number} seconds of sound */
+  setProgress(doneSeconds, seconds) {
     const done = seconds > 0 ? Math.min(1, doneSeconds / seconds) : 0;
     this.#bar.value = done;
     this.#percent.textContent = `${Math.floor(100 * done)}% of ${formatNumber(seconds)} s`;
   }
 
-  /** @param {Transcript} transcript @param {{text: string}} [said] what it should be, where that is known */
-  finish({ text, words, tokens, stats }, said) {
-    this.#box.replaceChildren(...wordNodes(text, words));
+  /** A recording's text is whole. @param {Transcript} transcript @param {{text: string}} [said] what it should be, where that is known */
+  finish({ words, tokens, stats }, said) {
+    this.add("", words, stats.audio_s);
     this.#saidText.textContent = said?.text ?? "";
     this.#said.hidden = said === undefined;
     this.#tokens.textContent = tokens.join(" ");
     this.#details.hidden = false;
-    const seconds = (stats.encode_ms + stats.decode_ms) / 1000;
-    const figures = {
+    this.showFigures({
       "stat-audio": `${formatNumber(stats.audio_s)} s`,
-      "stat-time": `${formatNumber(seconds)} s`,
+      "stat-time": `${formatNumber((stats.encode_ms + stats.decode_ms) / 1000)} s`,
       "stat-rtf": formatNumber(stats.rtf),
       "stat-tokens-per-s": formatNumber(stats.tokens_per_s),
-    };
-    for (const [id, figure] of Object.entries(figures)) element(id, HTMLElement).textContent = figure;
-    this.#stats.hidden = false;
-    this.#end("done", text === "" ? "Done: the model heard no words." : "Done.");
+    });
+    this.#end("done", this.text === "" ? "Done: the model heard no words." : "Done.");
+  }
+
+  /** What was said live is written. */
+  finishLive() {
+    this.#end("done", this.text === "" ? "Done: the model heard no words." : "Done.");
   }
 
   /** Ends early; the text so far stays. @param {string} why */
@@ -91,15 +123,31 @@ export class TranscriptView {
     this.#end("partial", this.text === "" ? why : `${why} The text so far is kept.`);
   }
 
-  /** @returns {string} */
-  get text() {
-    return this.#box.textContent ?? "";
+  /** @param {Record<string, string>} figures by test id; the others are hidden */
+  showFigures(figures) {
+    for (const figure of this.#stats.querySelectorAll("dd")) {
+      const text = figures[figure.dataset.testid ?? ""];
+      const box = /** @type {HTMLElement} */ (figure.parentElement);
+      box.hidden = text === undefined;
+      if (figure.textContent !== text) figure.textContent = text ?? "";
+    }
+    this.#stats.hidden = false;
   }
 
-  /** @param {string} state @param {string} status */
+  /** Hands words to the user as a file. @param {string} content @param {CaptionFormat} format */
+  offerFile(content, format) {
+    const name = `${this.#name.replace(/\.[^.]*$/, "")}.${format}`;
+    offerDownload(new Blob([content], { type: MIME[format] }), name);
+  }
+
+  /** @returns {string} */
+  get text() {
+    return this.#captions.text;
+  }
+
+  /** @param {"done" | "partial"} state @param {string} status */
   #end(state, status) {
-    this.#box.dataset.state = state;
-    this.#box.setAttribute("aria-busy", "false");
+    this.#captions.end(state, this.#seconds);
     this.#running.hidden = true;
     this.#offer(this.text !== "");
     this.setStatus(status);
@@ -113,43 +161,11 @@ export class TranscriptView {
 
   async #copyText() {
     try {
-      await navigator.clipboard.writeText(this.text.trim());
+      await navigator.clipboard.writeText(this.text);
       this.setStatus("Copied.");
     } catch {
-      getSelection()?.selectAllChildren(this.#box);
+      this.#captions.select();
       this.setStatus("The browser did not let the page copy; the text is selected, so Ctrl+C copies it.");
     }
   }
-
-  #downloadText() {
-    const file = new Blob([`${this.text.trim()}\n`], { type: "text/plain" });
-    offerDownload(file, `${this.#name.replace(/\.[^.]*$/, "")}.txt`);
-  }
-}
-
-/**
- * The text again, with each word in a span that knows its times.
- * @param {string} text @param {Word[]} words in the order of the text
- * @returns {(string | HTMLSpanElement)[]}
- */
-function wordNodes(text, words) {
-  /** @type {(string | HTMLSpanElement)[]} */
-  const nodes = [];
-  let at = 0;
-  for (const { text: word, start, end } of words) {
-    const found = word === "" ? -1 : text.indexOf(word, at);
-    if (found < 0) continue;
-    if (found > at) nodes.push(text.slice(at, found));
-    const span = document.createElement("span");
-    span.className = "word";
-    span.textContent = word;
-    span.dataset.testid = "word";
-    span.dataset.start = start.toFixed(2);
-    span.dataset.end = end.toFixed(2);
-    span.title = `${start.toFixed(2)} to ${end.toFixed(2)} s`;
-    nodes.push(span);
-    at = found + word.length;
-  }
-  nodes.push(text.slice(at));
-  return nodes;
 }

@@ -283,6 +283,17 @@ export class Voxtab extends EventTarget {
     return LiveSession.open(this.#rpc, listenOptions(options), options);
   }
 
+  /**
+   * Words as a file: text in paragraphs, subtitles, or JSON with every word's times.
+   * @param {import("./voxtab_types.js").Word[]} words in the order of their times
+   * @param {"txt" | "srt" | "vtt" | "json"} format
+   * @returns {Promise<string>} its contents
+   * @throws {VoxtabError} option-invalid
+   */
+  captions(words, format) {
+    return orVoxtabError(() => this.#rpc.call("captions", { words, format }));
+  }
+
   /** @param {Blob} file @returns {Promise<Float32Array<ArrayBuffer>>} 16 kHz mono samples of an audio file */
   decode(file) {
     return orVoxtabError(async () => {

@@ -130,6 +130,7 @@ export {};
  * @property {number} heardSeconds of sound behind the text so far
  * @property {number} fedSeconds
  * @property {number} backlogSeconds of sound that no work has begun on
+ * @property {number} rtf work on the GPU / length of the sound, so far
  *
  * @typedef {object} ListenResult
  * @property {string} text

@@ -28,6 +28,7 @@ const ENGINE_FOLDER = "/home/pyodide/engine";
  * @property {(call: number, delayMs: number) => string} set_delay
  * @property {(call: number) => string} close_stream
  * @property {(call: number) => void} cancel
+ * @property {(wordsJson: string, kind: string) => string} captions
  * @property {(bytes: Uint8Array) => string} decode_wav
  * @property {() => unknown} take_pcm
  *

@@ -6,6 +6,7 @@ taking turns where they wait for it; the worker sees to it that no model is load
 """
 
 from voxtab.tab.calls import cancel
+from voxtab.tab.captions import captions
 from voxtab.tab.listening import close_stream, feed, listen, set_delay
 from voxtab.tab.loading import check_manifest, forget_device, gpu_bytes, load, loaded_tasks, unload
 from voxtab.tab.sound_file import decode_wav, take_pcm
@@ -14,6 +15,7 @@ from voxtab.tab.transcribing import transcribe
 
 __all__ = [
     "cancel",
+    "captions",
     "check_manifest",
     "close_stream",
     "decode_wav",

@@ -37,7 +37,7 @@ def listen(
     """Listen until the stream is closed; ok: {text, words, segments, stats}.
 
     `on_open(most seconds that may wait)` comes once the stream takes sound, by `feed`. `on_heard` comes after every step,
-    with {text, words, heard_s, fed_s, backlog_s} as JSON: text to append and the words finished since the last one.
+    with {text, words, heard_s, fed_s, backlog_s, rtf} as JSON: text to append and the words finished since the last one.
     """
     return long_call(call, lambda running: _listen(call, running, options_json, on_open, on_heard))
 
@@ -69,6 +69,7 @@ async def _listen(
                 "heard_s": session.heard_s,
                 "fed_s": session.audio_s,
                 "backlog_s": session.backlog_s,
+                "rtf": session.stats()["rtf"],
             }
             on_heard(json.dumps(told))
             await call.breathe()
