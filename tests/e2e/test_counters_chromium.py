@@ -85,11 +85,12 @@ def test_python_is_entered_and_left_a_bounded_number_of_times_per_submit(transcr
 
 
 def test_frames_queued_together_need_no_round_trip_each(speech: dict[str, Any]) -> None:
-    """Frame 0 in halves, then batches of 2, 4, 8 and the rest, each with the codec's run over it; and the prompt."""
+    """A batch of frames is a run and a readback of its codes, a run of the codec and a readback of its sound. Batches grow
+    as they come back, two late: 1 frame (in halves), 2, 2, 2, 4 and so on."""
     counters, counts = speech["stats"]["counters"], speech["counts"]
     assert speech["frames"] == 24
-    assert counters["submits"] <= 16
-    assert counts["mapAsync"] == counters["readbacks"] <= 16
+    assert counters["submits"] <= 21
+    assert counts["mapAsync"] == counters["readbacks"] <= 21
     # A readback is a submit too, and so are copies: of the voice that is kept, of caches that grow.
-    assert counters["submits"] + counters["readbacks"] <= counts["submit"] <= 2 * speech["frames"]
-    assert counts["entries"] <= 3 * counters["submits"]
+    assert counters["submits"] + counters["readbacks"] <= counts["submit"] <= 54
+    assert counts["entries"] <= 5 * counters["submits"]
