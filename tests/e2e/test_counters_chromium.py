@@ -85,8 +85,8 @@ def test_python_is_entered_and_left_a_bounded_number_of_times_per_submit(transcr
 
 
 def test_frames_queued_together_need_no_round_trip_each(speech: dict[str, Any]) -> None:
-    """A batch of frames is a run and a readback of its codes, a run of the codec and a readback of its sound. Batches grow
-    as they come back, two late: 1 frame (in halves), 2, 2, 2, 4 and so on."""
+    """A batch of frames is a run and a readback of its codes, a run of the codec and a readback of its sound. Batches
+    grow as they come back, two late: 1 frame (in halves), 2, 2, 2, 4 and so on."""
     counters, counts = speech["stats"]["counters"], speech["counts"]
     assert speech["frames"] == 24
     assert counters["submits"] <= 21

@@ -206,19 +206,6 @@ def test_a_stream_takes_only_what_is_sound_and_only_so_much_of_it(both: Tab) -> 
     assert (found["cancelled"], found["options"]) == ("cancelled", invalid)
 
 
-def test_a_lost_device_ends_what_runs_and_each_model_comes_back_when_it_is_needed(
-    both: Tab, wav: bytes, expected: dict[str, Any]
-) -> None:
-    both.page.evaluate(LOSES)
-    both.worker.evaluate("device.destroy()")
-    nothing = {"speech-to-text": None, "text-to-speech": None}
-    assert both.page.evaluate("() => window.ended") == ["device-lost", nothing]
-    assert golden_codes(both, expected)
-    assert both.page.evaluate("() => vox.loaded['speech-to-text']") is None
-    assert both.transcribe(wav)["text"] == SAID
-    assert golden_codes(both, expected)
-
-
 def test_one_of_two_models_is_unloaded_and_the_other_stays(both: Tab, wav: bytes) -> None:
     both.page.evaluate("() => vox.unload('text-to-speech')")
     with pytest.raises(VoxtabError) as missing:
@@ -228,3 +215,17 @@ def test_one_of_two_models_is_unloaded_and_the_other_stays(both: Tab, wav: bytes
     assert both.transcribe(wav)["text"] == SAID
     codes = "vox.unload('both').then(() => 'done', ({ code }) => code)"
     assert both.page.evaluate(f"() => {codes}") == "option-invalid"
+
+
+def test_a_lost_device_ends_what_runs_and_what_is_needed_next_comes_back_alone(
+    both: Tab, expected: dict[str, Any]
+) -> None:
+    both.load(SPEAKS)
+    both.page.evaluate(LOSES)
+    both.worker.evaluate("device.destroy()")
+    nothing = {"speech-to-text": None, "text-to-speech": None}
+    assert both.page.evaluate("() => window.ended") == ["device-lost", nothing]
+    assert golden_codes(both, expected)
+    loaded = both.page.evaluate("() => vox.loaded")
+    assert loaded["speech-to-text"] is None
+    assert loaded["text-to-speech"]["name"] == "tts-tiny"
