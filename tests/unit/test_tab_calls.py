@@ -68,11 +68,11 @@ def test_errors_are_told_as_they_are_and_faults_as_internal() -> None:
     def refuse() -> None:
         raise VoxtabError("not-gguf", "No GGUF.", "Choose another.")
 
-    class FromJavaScript(Exception):
+    class JavaScriptError(Exception):
         js_error: Any
 
     def fetch() -> None:
-        error = FromJavaScript()
+        error = JavaScriptError()
         error.js_error = type("Thrown", (), {"code": "shard-missing", "message": "Gone.", "hint": "Look."})()
         raise error
 
