@@ -47,11 +47,13 @@ def site(data: Path, start_server: StartServer, tmp_path_factory: pytest.TempPat
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The real-time factors that tests recorded; they depend on the machine, so none is asserted."""
+    """The figures that tests recorded; they depend on the machine, so none is asserted."""
     for report in terminalreporter.stats.get("passed", []):
         for name, value in report.user_properties:
             if name == "rtf":
                 terminalreporter.line(f"RTF {value:5.2f}  {report.nodeid}")
+            if name.startswith("sound to word"):
+                terminalreporter.line(f"{name} {value}  {report.nodeid}")
 
 
 @pytest.fixture(scope="session")

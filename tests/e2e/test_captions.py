@@ -365,17 +365,3 @@ def test_words_are_handed_out_while_more_are_still_coming(page: CaptionsPage) ->
         assert re.fullmatch(rf"captions [-\d ]+\.{kind}", started.value.suggested_filename)
         assert json.loads(started.value.path().read_text()) == [word("one", 1)]
     page.stop()
-
-
-def test_it_goes_on_in_a_hidden_tab(context: BrowserContext, page: CaptionsPage) -> None:
-    page.start()
-    with context.expect_page():
-        page.page.evaluate("() => { window.open('about:blank'); }")
-    front = context.pages[-1]
-    front.bring_to_front()
-    fed = page.fed()
-    page.hear(fed + 1)
-    page.say(" hidden", [word("hidden", 0.5)], 1)
-    expect(page["transcript"]).to_have_text("hidden")
-    front.close()
-    page.stop()

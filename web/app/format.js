@@ -16,10 +16,13 @@ export function formatDuration(seconds) {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
-/** @param {number} seconds @returns {string} "1:05" */
+/** @param {number} seconds @returns {string} "1:05", "2:01:05" */
 export function formatClock(seconds) {
   const whole = Math.floor(seconds);
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+  const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
+  const minutes = Math.floor(whole / 60);
+  const clock = minutes < 60 ? String(minutes) : `${Math.floor(minutes / 60)}:${two(minutes % 60)}`;
+  return `${clock}:${two(whole % 60)}`;
 }
 
 /** @param {number} value @param {number} [digits] significant ones @returns {string} never in exponents */
