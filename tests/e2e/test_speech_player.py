@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -13,10 +15,11 @@ from tests.conftest import StartServer
 from tests.e2e.tab import BARE_PAGE
 from tests.server_process import ServerProcess
 
+TAP = Path(__file__).with_name("tap_worklet.js")
 RATE = 24000
 FADE = 120
 # How `make` is told what to do: a number adds that many seconds of a 440 Hz tone, a word is the player's method.
-SETUP = """async () => {
+SETUP = """async (tap) => {
   const { SpeechPlayer } = await import("/app/speech_player.js");
   const { SpeechSound } = await import("/app/speech_sound.js");
   const errors = [];
@@ -53,10 +56,10 @@ SETUP = """async () => {
     async listen() {
       await until(() => player.output || errors.length > 0, "opened");
       const { context } = player.output;
-      await context.audioWorklet.addModule("/app/recorder_worklet.js");
-      const tap = new AudioWorkletNode(context, "tap", { numberOfOutputs: 0 });
-      tap.port.onmessage = ({ data }) => data && heard.push(...data.samples);
-      player.output.connect(tap);
+      await context.audioWorklet.addModule(tap);
+      const node = new AudioWorkletNode(context, "tap", { numberOfOutputs: 0 });
+      node.port.onmessage = ({ data }) => heard.push(...data);
+      player.output.connect(node);
     },
     state: (state) => until(() => player.state === state, state),
     at: (seconds) => until(() => player.position >= seconds, `at ${seconds} s`),
@@ -90,10 +93,10 @@ def server(start_server: StartServer) -> ServerProcess:
 @pytest.fixture
 def bare(browser: Browser, server: ServerProcess) -> Iterator[Page]:
     """A page with a player that was not used yet, `speech`, and with one click on it."""
-    with browser.new_context(ignore_https_errors=True) as context:
+    with browser.new_context(ignore_https_errors=True, bypass_csp=True) as context:  # for the tap
         page = context.new_page()
         page.goto(server.url + BARE_PAGE)
-        page.evaluate(SETUP)
+        page.evaluate(SETUP, f"data:text/javascript,{quote(TAP.read_text())}")
         page.mouse.click(5, 5)
         yield page
 
