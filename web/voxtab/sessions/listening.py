@@ -104,6 +104,17 @@ class Segment:
         return {**times, "delay_ms": self.delay_ms, "text": self.text}
 
 
+@dataclass(frozen=True)
+class _Ended:
+    """A segment whose text is still in the transcript: from where to where."""
+
+    start: float
+    end: float
+    delay_ms: int
+    text_start: int
+    text_end: int
+
+
 class Listening:
     """One stream on one model. Not for use by two tasks at once; several streams may share a device."""
 
@@ -116,11 +127,12 @@ class Listening:
         self._samples_per_token = model.config.samples_per_token
         self._sound = SoundQueue()
         self._segmenting = Segmenting(delay_ms, options.segment_s)
+        self._first_delay_ms = delay_ms
         self._cuts: deque[Cut] = deque()
         self._closed = False
         self._done = False
-        self._transcript = Transcript()
-        self._segments: list[Segment] = []
+        self.transcript = Transcript()
+        self._segments: list[_Ended] = []
         self._seconds = {"encode": 0.0, "prompt": 0.0, "decode": 0.0}
         self._tokens = 0
         self._heard_s = 0.0
@@ -143,8 +155,8 @@ class Listening:
         self._start = start
         self._handed = start
         self._taken = 0
-        self._text_start = self._transcript.length
-        self._finder = WordFinder(self._tekken, start / SAMPLE_RATE, self._transcript.end_s)
+        self._text_start = self.transcript.length
+        self._finder = WordFinder(self._tekken, start / SAMPLE_RATE, self.transcript.end_s)
 
     @property
     def done(self) -> bool:
@@ -171,7 +183,7 @@ class Listening:
     @property
     def text(self) -> str:
         """What was said so far, trimmed."""
-        return self._transcript.text.strip()
+        return self.transcript.text.strip()
 
     @property
     def audio_s(self) -> float:
@@ -215,9 +227,9 @@ class Listening:
         AsrOptions(delay_ms=delay_ms)
         if self._sound.end:
             self._segmenting.set_delay(delay_ms, self._sound.end)
-        elif delay_ms != self.delay_ms:
+        else:
             self._segmenting = Segmenting(delay_ms, self.options.segment_s)
-            self._run_at(delay_ms)
+            self._first_delay_ms = delay_ms
 
     def close(self) -> None:
         """No more sound; what was said last is still to come out."""
@@ -228,20 +240,22 @@ class Listening:
         VoxtabError device-lost or adapter-too-small."""
         if self._done:
             return Heard()
+        if self._handed == 0 and self._first_delay_ms != self.delay_ms:
+            self._run_at(self._first_delay_ms)
         self._hand_over()
         text = await self._run.step(budget)
         tokens = tuple(self._run.tokens[self._taken :])
         self._taken += len(tokens)
         found = [self._finder.push(token, self._run_audio_s) for token in tokens]
-        if text and self._transcript.length == self._text_start > 0 and not text[0].isspace():
+        if text and self.transcript.length == self._text_start > 0 and not text[0].isspace():
             text = " " + text
-        self._transcript.append(text)
+        self.transcript.append(text)
         self._heard_s = max(self._heard_s, self._start / SAMPLE_RATE + self._run.heard_s)
         if self._run.done:
             found.append(self._finder.finish(self._run_audio_s))
         words = tuple(word for word in found if word is not None)
         for word in words:
-            self._transcript.add(word)
+            self.transcript.add(word)
         if self._run.done:
             self._end_segment()
         self._sound.drop_before(self._oldest_needed())
@@ -276,8 +290,8 @@ class Listening:
         resumed = self._resumed_from()
         if resumed is not None:
             end = resumed
-        written = self._transcript.text_between(self._text_start, self._transcript.length)
-        self._segments.append(Segment(start / SAMPLE_RATE, end / SAMPLE_RATE, self.delay_ms, written.strip()))
+        times = start / SAMPLE_RATE, end / SAMPLE_RATE
+        self._segments.append(_Ended(*times, self.delay_ms, self._text_start, self.transcript.length))
         if resumed is not None:
             self._run.restart()
             self._begin(resumed)
@@ -317,11 +331,20 @@ class Listening:
 
     def words(self) -> list[Word]:
         """All finished words."""
-        return self._transcript.words()
+        return self.transcript.words()
 
     def segments(self) -> list[Segment]:
         """All that have ended."""
-        return list(self._segments)
+        written = self.transcript.text_between
+        return [
+            Segment(ended.start, ended.end, ended.delay_ms, written(ended.text_start, ended.text_end).strip())
+            for ended in self._segments
+        ]
+
+    @property
+    def segment_start_s(self) -> float:
+        """Where the segment being heard begins, in seconds of the stream."""
+        return self._start / SAMPLE_RATE
 
     def stats(self) -> dict[str, Any]:
         """Figures so far; times are milliseconds of GPU work as seen from here, rtf is that work over the sound."""
@@ -346,7 +369,7 @@ class Listening:
         return {
             "text": self.text,
             "words": [word.to_json() for word in self.words()],
-            "segments": [segment.to_json() for segment in self._segments],
+            "segments": [segment.to_json() for segment in self.segments()],
             "stats": self.stats(),
         }
 

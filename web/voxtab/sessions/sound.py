@@ -6,7 +6,7 @@ from array import array
 from voxtab.errors import VoxtabError
 
 _LOUDEST = 1e4  # float recordings may exceed 1; their squares must stay finite in float32
-_DROPPED_AT_LEAST = 1 << 20  # samples: each removal from the front moves what stays
+_DROPPED_AT_LEAST = 1 << 14  # samples: each removal from the front moves what stays
 
 
 def checked(pcm: "array[float] | memoryview") -> memoryview:

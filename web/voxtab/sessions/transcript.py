@@ -1,5 +1,6 @@
 """The text and the words of a long session, in little more memory than the letters take."""
 
+import sys
 from array import array
 
 from voxtab.sessions.words import Word
@@ -17,6 +18,11 @@ class Transcript:
     @property
     def text(self) -> str:
         return self._text.decode()
+
+    @property
+    def nbytes(self) -> int:
+        """Of memory."""
+        return sum(map(sys.getsizeof, (self._text, self._spelled, self._spelled_ends, self._times)))
 
     @property
     def length(self) -> int:

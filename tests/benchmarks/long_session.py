@@ -1,0 +1,188 @@
+"""A listening session of hours, fed as fast as it is heard: does it stay as small, as fast and as right as it began?
+
+    python -m tests.benchmarks.long_session [--minutes 180] [--model PATH] [--segment-s 600]
+
+Without a model it makes one up, as small as can be but with the windows of the 4B model. Prints a line every ten
+minutes: GPU bytes, Python's heap, what of it is the transcript, memory of the process, milliseconds a token. Then the
+last segment's tokens are compared with a fresh session's that hears the sound from the segment's start on: they must be
+equal. Fails where they are not, and where GPU bytes or the process differ by more than 1 % between minute 10 and the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from shard_tools.quantize import quantize_checkpoint
+from shard_tools.sizes import StackSizes
+from shard_tools.synth import SynthSizes, synth_checkpoint
+from tests.parity.engine import Floats, loaded
+from voxtab.gpu.native import NativeGpu
+from voxtab.sessions.engine import Engine
+from voxtab.sessions.listening import Listening, ListenOptions
+
+ROOT = Path(__file__).parents[2]
+PIECE = 64_000
+_PAUSES_S = (0.3, 0.8, 0.5, 1.4, 0.4)
+_SECONDS_PER_TOKEN = 0.08
+
+
+@dataclass(frozen=True)
+class Minute:
+    """How a session stood when it had heard so much. ms_per_token: since the one before."""
+
+    heard_s: float
+    gpu_bytes: int
+    heap_bytes: int
+    transcript_bytes: int
+    process_bytes: int
+    ms_per_token: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    minutes: list[Minute]
+    segments: int
+    last_tokens: list[int]
+    fresh_tokens: list[int]
+
+
+def smallest_model(folder: Path) -> Path:
+    """One layer of everything, random weights, windows of 750 and 8192 positions."""
+    encoder = StackSizes(dim=32, layers=1, heads=1, kv_heads=1, head_dim=32, ffn=32, window=750)
+    decoder = StackSizes(dim=32, layers=1, heads=1, kv_heads=1, head_dim=32, ffn=32, window=8192)
+    checkpoint, model = folder / "checkpoint", folder / "model.gguf"
+    synth_checkpoint(checkpoint, SynthSizes(encoder, decoder, vocab_size=1300, ada_dim=32), seed=1)
+    quantize_checkpoint(checkpoint, model, "q4_0", scales="absmax")
+    return model
+
+
+def talk() -> Iterator[Floats]:
+    """The page's samples over and over, softer and louder, with pauses, in pieces of four seconds."""
+    sounds = [soundfile.read(path, dtype="float32")[0] for path in sorted(ROOT.glob("web/samples/*.wav"))]
+    rest = np.zeros(0, np.float32)
+    for sound, pause_s, gain in zip(
+        cycle(sounds), cycle(_PAUSES_S), cycle((1.0, 0.4, 0.7, 0.2)), strict=False
+    ):
+        rest = np.concatenate([rest, sound * np.float32(gain), np.zeros(round(pause_s * 16000), np.float32)])
+        while len(rest) >= PIECE:
+            yield rest[:PIECE].copy()
+            rest = rest[PIECE:]
+
+
+async def simulate(
+    engine: Engine, minutes: float, options: ListenOptions, every_s: float, show: Callable[[Minute], None]
+) -> Outcome:
+    """A session that hears `minutes` of talk, looked at every `every_s` seconds of it."""
+    session = engine.listening(options)
+    tracemalloc.start()
+    looks: list[Minute] = []
+    tokens: list[int] = []
+    segments, start_s = 1, 0.0
+    began = time.perf_counter()
+    source = talk()
+    while not session.done:
+        if session.audio_s < minutes * 60:
+            session.feed(next(source).data)
+        else:
+            session.close()
+        while not session.idle:
+            tokens += (await session.step()).tokens
+            await asyncio.sleep(0)  # what is done lies in the event loop until it turns
+            if session.segment_start_s > start_s:
+                segments, start_s, tokens = segments + 1, session.segment_start_s, []
+        if session.heard_s >= (len(looks) + 1) * every_s:
+            looks.append(_look(session, engine, time.perf_counter() - began, every_s))
+            show(looks[-1])
+            began = time.perf_counter()
+    tracemalloc.stop()
+    session.free()
+    fresh = await _fresh(engine, options, start_s, minutes)
+    return Outcome(looks, segments, tokens, fresh)
+
+
+def _look(session: Listening, engine: Engine, seconds: float, every_s: float) -> Minute:
+    gc.collect()
+    return Minute(
+        heard_s=session.heard_s,
+        gpu_bytes=engine.gpu.gpu_bytes,
+        heap_bytes=tracemalloc.get_traced_memory()[0],
+        transcript_bytes=session.transcript.nbytes,
+        process_bytes=int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"),
+        ms_per_token=1000 * seconds / (every_s / _SECONDS_PER_TOKEN),
+    )
+
+
+async def _fresh(engine: Engine, options: ListenOptions, start_s: float, minutes: float) -> list[int]:
+    """Tokens of a session that hears the same talk, but from `start_s` on."""
+    session = engine.listening(options)
+    tokens: list[int] = []
+    skip = round(start_s * 16000)
+    at = 0
+    for piece in talk():
+        if at >= minutes * 60 * 16000:
+            break
+        session.feed(np.ascontiguousarray(piece[max(0, skip - at) :]).data)
+        at += len(piece)
+        while not session.idle:
+            tokens += (await session.step()).tokens
+            await asyncio.sleep(0)
+    session.close()
+    while not session.done:
+        tokens += (await session.step()).tokens
+    session.free()
+    return tokens
+
+
+def _report(look: Minute) -> None:
+    print(
+        f"minute {look.heard_s / 60:5.0f}: GPU {look.gpu_bytes / 1e6:.3f} MB, heap {look.heap_bytes / 1e6:.3f} MB"
+        f" of which transcript {look.transcript_bytes / 1e6:.3f}, process {look.process_bytes / 1e6:.1f} MB,"
+        f" {look.ms_per_token:.2f} ms a token",
+        flush=True,
+    )
+
+
+def spread(values: list[int]) -> float:
+    """How far they are apart, as a share of the first."""
+    return (max(values) - min(values)) / values[0]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--minutes", type=float, default=180)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--segment-s", type=float, default=600)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        engine = loaded(NativeGpu(), given.model or smallest_model(Path(folder)))
+    options = ListenOptions(delay_ms=480, segment_s=given.segment_s)
+    outcome = asyncio.run(simulate(engine, given.minutes, options, min(600.0, 15 * given.minutes), _report))
+    gpu = spread([look.gpu_bytes for look in outcome.minutes])
+    process = spread([look.process_bytes for look in outcome.minutes])
+    slower = outcome.minutes[-1].ms_per_token / outcome.minutes[0].ms_per_token
+    equal = outcome.last_tokens == outcome.fresh_tokens
+    print(f"{outcome.segments} segments; GPU bytes within {gpu:.2%}, process within {process:.2%}")
+    print(
+        f"ms a token at the end: {slower:.3f} of the start; the last {len(outcome.last_tokens)} tokens",
+        end=" ",
+    )
+    print("equal a fresh session's" if equal else "DIFFER from a fresh session's")
+    sys.exit(not (equal and gpu <= 0.01 and process <= 0.01))
+
+
+if __name__ == "__main__":
+    main()
