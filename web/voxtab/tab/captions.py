@@ -1,13 +1,14 @@
 """Words as a file of subtitles or text: the formats are the engine's, for the page as for the command."""
 
 import json
-from math import isfinite
-from typing import Any
+from typing import Any, TypeGuard
 
 from voxtab.captions.files import transcript_file
 from voxtab.errors import VoxtabError
 from voxtab.sessions.words import Word
 from voxtab.tab.answers import answer
+
+_LATEST_S = 1e9  # thirty years
 
 
 def captions(words_json: str, kind: str) -> str:
@@ -28,8 +29,9 @@ def _words(given: Any) -> list[Word]:
 def _is_word(given: Any) -> bool:
     if not isinstance(given, dict) or not isinstance(given.get("text"), str):
         return False
-    times = given.get("start"), given.get("end")
-    if any(isinstance(time, bool) or not isinstance(time, int | float) for time in times):
-        return False
-    start, end = map(float, times)  # type: ignore[arg-type]
-    return isfinite(end) and 0 <= start <= end
+    start, end = given.get("start"), given.get("end")
+    return _is_number(start) and _is_number(end) and 0 <= start <= end <= _LATEST_S
+
+
+def _is_number(given: Any) -> TypeGuard[float]:
+    return isinstance(given, int | float) and not isinstance(given, bool)
