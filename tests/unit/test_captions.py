@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import html
-import io
 import json
 from itertools import pairwise
 
 import pytest
-import webvtt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.subtitles import read_subtitles
 from voxtab.captions.cues import LINE_LENGTH, LINES, LONGEST_S, SHORTEST_S, Cue, cues, joined
 from voxtab.captions.files import FORMATS, transcript_file
 from voxtab.errors import VoxtabError
@@ -57,12 +56,6 @@ def as_read(found: list[Cue]) -> list[tuple[float, float, str]]:
     return [(round(cue.start, 3), round(cue.end, 3), "\n".join(cue.lines)) for cue in found]
 
 
-def seconds(time: str) -> float:
-    """Of hours:minutes:seconds.thousandths."""
-    hours, minutes, rest = time.split(":")
-    return round(int(hours) * 3600 + int(minutes) * 60 + float(rest), 3)
-
-
 @settings(deadline=None)
 @given(spoken())
 def test_cues_hold_all_words_in_two_lines_one_after_the_other(words: list[Word]) -> None:
@@ -75,24 +68,20 @@ def test_cues_hold_all_words_in_two_lines_one_after_the_other(words: list[Word])
     assert all(before.end <= after.start for before, after in pairwise(found))
 
 
-def read(kind: str, words: list[Word]) -> list[tuple[float, float, str]]:
-    """The file's cues as webvtt-py reads them."""
-    written = io.BytesIO(transcript_file(kind, words).encode())
-    parsed = webvtt.WebVTT.from_buffer(written, format=kind, strict=kind == "vtt")
-    return [(seconds(cue.start), seconds(cue.end), cue.raw_text) for cue in parsed.captions]
-
-
 @settings(deadline=None)
 @given(spoken())
 def test_srt_is_what_a_library_reads(words: list[Word]) -> None:
     want = [(start, end, text.replace("-->", "->")) for start, end, text in as_read(cues(words))]
-    assert read("srt", words) == want
+    assert read_subtitles("srt", transcript_file("srt", words)) == want
 
 
 @settings(deadline=None)
 @given(spoken())
 def test_webvtt_is_what_a_strict_library_reads(words: list[Word]) -> None:
-    got = [(start, end, html.unescape(text)) for start, end, text in read("vtt", words)]
+    got = [
+        (start, end, html.unescape(text))
+        for start, end, text in read_subtitles("vtt", transcript_file("vtt", words))
+    ]
     assert got == as_read(cues(words))
 
 
