@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.e2e.demo_page import PATIENCE_MS, DemoPage
 from tests.e2e.gate import Gate
 from tests.e2e.recordings import joined
 from tests.e2e.watch import Watch
+from tests.parity.tts_gguf import write_tts_gguf
 
 GOOD = "asr-words-q4_0"
 RECORDING = DATA / "asr-words" / "kal.wav"
@@ -82,6 +84,12 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def speaker(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A GGUF that speaks."""
+    return write_tts_gguf(data / "tts-tiny", tmp_path_factory.mktemp("speaker") / "speaker.gguf", "q4_0")
+
+
 def _flip_a_byte(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0x40
@@ -89,19 +97,24 @@ def _flip_a_byte(path: Path) -> None:
 
 
 def fail_to_load(page: DemoPage, model: str, code: str) -> None:
+    """It is not there then; the one before is, if the header told already that this one won't be."""
     page.choose_model(model)
     page["model-load"].click()
     page.expect_error(code)
     page.wait_until_idle()
-    expect(page["model-state"]).to_have_attribute("data-state", "none")
+    expect(page["model-loading"]).to_be_hidden()
+    expect(page["model-state"]).to_have_text(
+        re.compile(f"No model is loaded|Loaded: {GOOD.rpartition('-')[0]},")
+    )
 
 
 def fail_to_open(page: DemoPage, path: Path, code: str) -> None:
-    """The same with a file of the user's own."""
+    """The same with a file of the user's own that is refused before anything was loaded from it."""
+    before = page["model-state"].inner_text()
     page["model-files"].set_input_files(path)
     page.expect_error(code)
     page.wait_until_idle()
-    expect(page["model-state"]).to_have_attribute("data-state", "none")
+    expect(page["model-state"]).to_have_text(before)
 
 
 def test_a_shard_the_server_lacks_is_named(page: DemoPage) -> None:
@@ -129,6 +142,29 @@ def test_a_gguf_of_another_model_is_refused(page: DemoPage, tmp_path: Path) -> N
     writer.write_tensors_to_file()
     writer.close()
     fail_to_open(page, path, "not-voxtral")
+
+
+def test_without_a_model_that_speaks_there_is_no_speech_card_but_a_way_to_get_one(page: DemoPage) -> None:
+    expect(page["speech"]).to_be_hidden()
+    expect(page["speech-model"]).to_be_hidden()
+    expect(page["speech-model-howto"]).to_contain_text("mistralai/Voxtral-4B-TTS-2603")
+    expect(page["speech-model-howto"]).to_contain_text("CC BY-NC 4.0")
+
+
+def test_files_of_a_model_that_speaks_bring_the_speech_card_and_leave_the_other_model(
+    page: DemoPage, speaker: Path
+) -> None:
+    page.load(GOOD)
+    page["model-files"].set_input_files(speaker)
+    expect(page["speech-model-state"]).to_have_attribute("data-state", "loaded", timeout=PATIENCE_MS)
+    page.wait_until_idle()
+    page.expect_no_error()
+    expect(page["model-state"]).to_have_attribute("data-state", "loaded")
+    expect(page["model-select"]).to_have_value(GOOD)
+    expect(page["speech"]).to_be_visible()
+    expect(page["voice-select"].locator("option")).to_have_count(2)
+    page["speech-model-unload"].click()
+    expect(page["speech-model-state"]).to_have_attribute("data-state", "none")
 
 
 def test_loading_can_be_cancelled_half_way(visit: Visit, page: DemoPage) -> None:

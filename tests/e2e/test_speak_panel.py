@@ -281,7 +281,7 @@ def test_voices_are_grouped_by_language_and_the_licence_of_all_is_told(page: Spe
     page["voice-select"].select_option("neutral_male")
     page.page.evaluate("panel.setModel(null)")
     expect(page["voice-select"]).to_be_disabled()
-    expect(page["voice-select"]).to_contain_text("Known once the model is loaded")
+    expect(page["voice-select"]).to_contain_text("After loading")
     expect(page["voice-licence"]).to_be_hidden()
     voices = [{"name": name, "language": "en", "rows": 3} for name in ("casual_female", "neutral_male")]
     page.page.evaluate("(voices) => panel.setModel({ voices, voice_license: 'CC-BY-4.0' })", voices)

@@ -27,7 +27,7 @@ export class VoicePicker {
 
   /** Before the model is loaded. */
   setUnknown() {
-    this.#offer([new Option("Known once the model is loaded", "")]);
+    this.#offer([new Option("After loading", "")]);
     setText(this.#licence, "");
   }
 
