@@ -11,14 +11,18 @@ from typing import Any
 
 WEIGHT_TYPES = ("q4_0", "q8_0", "f16", "f32", "f32_scalar")
 CACHE_TYPES = ("f16", "f32")
-# Threads x rows of the matrix-vector kernel: small groups with many rows suit CPU rasterizers, wide ones GPUs.
-VECTOR_TILES = {"software": (16, 16), "gpu": (32, 8)}
-# Columns of the matrix-matrix kernel: 4 for an 80 ms chunk of the encoder, 8 for anything larger.
-MATRIX_COLUMNS = (4, 8)
-# The acoustic head's: both guidance branches of its last token, or of all three.
-FLOW_COLUMNS = (2, 6)
-# Threads, and keys a tile, of the attention kernel: as many as a head has pairs, so that none is idle.
-ATTENTION_THREADS = (16, 32, 64)
+# Threads of a workgroup, and rows they compute together (matvec) or each (matmat). Loads are what a CPU rasterizer pays
+# for, and many rows share those of the activations; a GPU wants more threads, and fewer registers for each.
+VECTOR_TILES = {"software": (8, 32), "gpu": (32, 8)}
+MATRIX_TILES = {"software": (8, 16), "gpu": (32, 4)}
+# Rows of x a thread of matmat computes at once: the fewest that hold all there are, else the last. 2 and 6 are the
+# acoustic head's: both guidance branches of its last token, or of all three.
+MATRIX_COLUMNS = {"software": (2, 4, 6), "gpu": (2, 4, 6, 8)}
+# Threads of an attention workgroup, pairs of a head that each owns, and keys of a tile that each scores: several where
+# windows are long, one where they are shorter than a tile would be.
+ATTENTION_THREADS = {"software": 16, "gpu": 64}
+ATTENTION_PAIRS = {"software": (1, 2, 4, 8), "gpu": (1, 2)}
+ATTENTION_KEYS = {"software": (1, 4), "gpu": (1,)}
 
 RENDERED = "rendered.json"
 
@@ -31,6 +35,7 @@ def variants() -> list[tuple[str, dict[str, Any]]]:
         "argmax_rows",
         "argmax_token",
         "advance",
+        "attention_merge",
         "shift_rows",
         "copy_rows",
         *("attend_tokens", "choose_codes", "euler_step", "gather_rows", "load_frame_row"),
@@ -44,12 +49,19 @@ def variants() -> list[tuple[str, dict[str, Any]]]:
             for threads, rows in VECTOR_TILES.values()
         ]
         found += [
-            ("matmat", {"weight": weight, "columns": columns}) for columns in (*MATRIX_COLUMNS, *FLOW_COLUMNS)
+            ("matmat", {"weight": weight, "threads": threads, "rows": rows, "columns": columns})
+            for adapter, (threads, rows) in MATRIX_TILES.items()
+            for columns in MATRIX_COLUMNS[adapter]
         ]
         found += [(name, {"weight": weight}) for name in ("embed", "embed_prompt", "embed_codes")]
     for kind in CACHE_TYPES:
         found += [("rope_store", {"cache": kind}), ("norm_store", {"cache": kind})]
-        found += [("attention", {"cache": kind, "threads": threads}) for threads in ATTENTION_THREADS]
+        found += [
+            ("attention", {"cache": kind, "threads": threads, "pairs": pairs, "keys": keys})
+            for adapter, threads in ATTENTION_THREADS.items()
+            for pairs in ATTENTION_PAIRS[adapter]
+            for keys in ATTENTION_KEYS[adapter]
+        ]
     found += [("repack_blocks", {"weight": weight}) for weight in ("q4_0", "q8_0")]
     found += [("widen", {"source": source}) for source in ("f16", "bf16")]
     return found

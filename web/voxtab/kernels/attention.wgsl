@@ -1,95 +1,144 @@
 // out[i, h] = softmax(q[i, h] . keys / sqrt(hd) - slopes[h] distance) values, over positions max(0, p - window + 1) .. p,
 // p = control x rate + i; slopes (ALiBi): f32[heads], only if HAS_SLOPES.
 // q, out: f32[n, heads x hd]; caches as rope_store or norm_store leave them. Query head h reads kv head h / group.
-// grid: (heads, n) workgroups of {{ threads }}: tiles of {{ threads }} keys, a running maximum and sum (online softmax), each thread owning
-// {{ 2 if threads == 64 else 1 }} pair(s) of output lanes: head dimensions up to {{ 256 if threads == 64 else 2 * threads }}. Bytes read: the window's keys and values once per query head.
+// Four queries share what is loaded of keys and values: `together` heads of a kv head (1, 2 or 4, a divisor of group) times
+// 4 / together rows. grid: (heads / together, ceil(n together / 4), splits) workgroups of {{ threads }}: tiles of {{ threads * keys }} keys, a running
+// maximum and sum (online softmax); a thread scores {{ keys }} key(s) of a tile and owns {{ pairs }} pair(s) of output lanes, so hd <= {{ 2 * threads * pairs }}.
+// With splits, each takes a part of the context, n is 1, and out is what attention_merge.wgsl reads.
 {% import "cache_pairs.wgsl" as c %}
 @group(0) @binding(0) var<storage, read> q: array<vec2<f32>>;
 @group(0) @binding(1) var<storage, read> keys: array<{{ c.pair_type(cache) }}>;
 @group(0) @binding(2) var<storage, read> values: array<{{ c.pair_type(cache) }}>;
 @group(0) @binding(3) var<storage, read_write> out: array<vec2<f32>>;
 @group(0) @binding(4) var<storage, read> control: array<u32>;
-struct Dims { heads: u32, group: u32, head_pairs: u32, slots: u32, window: u32, scale: u32, rate: u32 }
+struct Dims {
+  heads: u32, group: u32, head_pairs: u32, slots: u32,
+  window: u32, scale: u32, rate: u32, n: u32,
+  together: u32, splits: u32,
+}
 @group(0) @binding(5) var<uniform> dims: Dims;
 @group(0) @binding(6) var<storage, read> slopes: array<f32>;
 override HAS_SLOPES: u32 = 0u;
 
-const TILE = {{ threads }}u;
-var<workgroup> query: array<vec2<f32>, {{ 128 if threads == 64 else threads }}>;
-var<workgroup> scores: array<f32, {{ threads }}>;
-var<workgroup> weights: array<f32, {{ threads }}>;
+const THREADS = {{ threads }}u;
+const TILE = {{ threads * keys }}u;
+const LOWEST = -3.0e38;
+// One dimension of the four queries each.
+var<workgroup> query: array<vec4<f32>, {{ 2 * threads * pairs }}>;
+var<workgroup> lanes: array<vec4<f32>, {{ threads }}>;
+var<workgroup> weights: array<vec4<f32>, {{ threads * keys }}>;
 // Where each key of the tile lies: the ring's modulo once a key, not once a key and lane.
-var<workgroup> places: array<u32, {{ threads }}>;
+var<workgroup> places: array<u32, {{ threads * keys }}>;
 
 @compute @workgroup_size({{ threads }})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let pairs = dims.head_pairs;
-  let position = control[0] * dims.rate + group.y;
-  let first = select(0u, position + 1u - dims.window, position + 1u > dims.window);
-  let q_at = (group.y * dims.heads + group.x) * pairs;
-  let kv_at = (group.x / dims.group) * pairs;
-  let row = dims.heads / dims.group * pairs;
-  for (var j = lane; j < pairs; j += TILE) {
-    query[j] = q[q_at + j] * bitcast<f32>(dims.scale);
+  let which = vec4<u32>(0u, 1u, 2u, 3u);
+  let head = vec4<u32>(group.x * dims.together) + which % dims.together;
+  let row = vec4<u32>(group.y * (4u / dims.together)) + which / dims.together;
+  let position = vec4<u32>(control[0] * dims.rate) + row;
+  let first = select(vec4<u32>(0u), position + 1u - dims.window, position + 1u > vec4<u32>(dims.window));
+  let at = (min(row, vec4<u32>(dims.n - 1u)) * dims.heads + head) * pairs;
+  let kv_at = head.x / dims.group * pairs;
+  let slot_pairs = dims.heads / dims.group * pairs;
+  for (var j = lane; j < pairs; j += THREADS) {
+    let a = q[at.x + j]; let b = q[at.y + j]; let c = q[at.z + j]; let d = q[at.w + j];
+    query[2u * j] = vec4<f32>(a.x, b.x, c.x, d.x) * bitcast<f32>(dims.scale);
+    query[2u * j + 1u] = vec4<f32>(a.y, b.y, c.y, d.y) * bitcast<f32>(dims.scale);
+  }
+  var slope = vec4<f32>(0.0);
+  if (HAS_SLOPES == 1u) {
+    slope = vec4<f32>(slopes[head.x], slopes[head.y], slopes[head.z], slopes[head.w]);
   }
   workgroupBarrier();
-  var highest = -3.0e38;
-  var total = 0.0;
-  var sum0 = vec2<f32>(0.0);
-{% if threads == 64 %}
-  var sum1 = vec2<f32>(0.0);
-{% endif %}
-  for (var base = first; base <= position; base += TILE) {
-    let count = min(TILE, position + 1u - base);
-    var score = -3.0e38;
-    if (lane < count) {
-      let at = ((base + lane) % dims.slots) * row + kv_at;
-      places[lane] = at;
-      score = 0.0;
-      for (var j = 0u; j < pairs; j++) {
-        score += dot(query[j], {{ c.unpack(cache, "keys[at + j]") }});
-      }
-      if (HAS_SLOPES == 1u) {
-        score -= slopes[group.x] * f32(position - base - lane);
-      }
+
+  // This split's part of the context, in whole tiles.
+  let end = min(position.w, control[0] * dims.rate + dims.n - 1u) + 1u;
+  let part = ((end - first.x + TILE - 1u) / TILE + dims.splits - 1u) / dims.splits * TILE;
+  let begin = first.x + group.z * part;
+  var highest = vec4<f32>(LOWEST);
+  var total = vec4<f32>(0.0);  // of the keys this thread scores
+{% for p in range(pairs) %}
+  let own{{ p }} = min(lane + {{ p * threads }}u, pairs - 1u);
+  var even{{ p }} = vec4<f32>(0.0);
+  var odd{{ p }} = vec4<f32>(0.0);
+{% endfor %}
+  for (var base = begin; base < min(begin + part, end); base += TILE) {
+    let count = min(TILE, end - base);
+{% for i in range(keys) %}
+    // Threads without a key score the last one, and drop it.
+    let key{{ i }} = base + min(lane + {{ i * threads }}u, count - 1u);
+    let place{{ i }} = key{{ i }} % dims.slots * slot_pairs + kv_at;
+    let seen{{ i }} = (vec4<u32>(key{{ i }}) >= first) & (vec4<u32>(key{{ i }}) <= position) & vec4<bool>(lane + {{ i * threads }}u < count);
+    var score{{ i }} = vec4<f32>(0.0);
+{% endfor %}
+    for (var j = 0u; j < pairs; j++) {
+      let a = query[2u * j];
+      let b = query[2u * j + 1u];
+{% for i in range(keys) %}
+      let k{{ i }} = {{ c.unpack(cache, "keys[place%d + j]" % i) }};
+      score{{ i }} += a * k{{ i }}.x + b * k{{ i }}.y;
+{% endfor %}
     }
-    scores[lane] = score;
-    workgroupBarrier();
-    var tile_highest = highest;
-    for (var t = 0u; t < count; t++) {
-      tile_highest = max(tile_highest, scores[t]);
+    var mine = vec4<f32>(LOWEST);
+{% for i in range(keys) %}
+    if (HAS_SLOPES == 1u) {
+      score{{ i }} -= slope * vec4<f32>(vec4<i32>(position) - vec4<i32>(i32(key{{ i }})));
     }
-    weights[lane] = select(0.0, exp(score - tile_highest), lane < count);
+    mine = max(mine, select(vec4<f32>(LOWEST), score{{ i }}, seen{{ i }}));
+{% endfor %}
+    lanes[lane] = mine;
     workgroupBarrier();
-    let shrink = exp(highest - tile_highest);
-    highest = tile_highest;
+    var raised = highest;
+    for (var t = 0u; t < THREADS; t++) {
+      raised = max(raised, lanes[t]);
+    }
+    let shrink = exp(highest - raised);
+    highest = raised;
     total *= shrink;
-    sum0 *= shrink;
-    let own = min(lane, pairs - 1u);
-{% if threads == 64 %}
-    sum1 *= shrink;
-    let other = min(lane + 64u, pairs - 1u);
-{% endif %}
+{% for i in range(keys) %}
+    let weight{{ i }} = select(vec4<f32>(0.0), exp(score{{ i }} - raised), seen{{ i }});
+    total += weight{{ i }};
+    weights[lane + {{ i * threads }}u] = weight{{ i }};
+    places[lane + {{ i * threads }}u] = place{{ i }};
+{% endfor %}
+    workgroupBarrier();
+{% for p in range(pairs) %}
+    even{{ p }} *= shrink;
+    odd{{ p }} *= shrink;
+{% endfor %}
     for (var t = 0u; t < count; t++) {
       let weight = weights[t];
-      let at = places[t];
-      total += weight;
-      sum0 += weight * {{ c.unpack(cache, "values[at + own]") }};
-{% if threads == 64 %}
-      if (pairs > 64u) {
-        sum1 += weight * {{ c.unpack(cache, "values[at + other]") }};
-      }
-{% endif %}
+      let place = places[t];
+{% for p in range(pairs) %}
+      let v{{ p }} = {{ c.unpack(cache, "values[place + own%d]" % p) }};
+      even{{ p }} += weight * v{{ p }}.x;
+      odd{{ p }} += weight * v{{ p }}.y;
+{% endfor %}
     }
-    // The next tile overwrites what this one still reads.
-    workgroupBarrier();
   }
-  if (lane < pairs) {
-    out[q_at + lane] = sum0 / total;
+  // Whoever still reads this array is past the barrier behind it.
+  lanes[lane] = total;
+  workgroupBarrier();
+  total = vec4<f32>(0.0);
+  for (var t = 0u; t < THREADS; t++) {
+    total += lanes[t];
   }
-{% if threads == 64 %}
-  if (lane + 64u < pairs) {
-    out[q_at + lane + 64u] = sum1 / total;
+{% for k in "xyzw" %}
+  if (row.{{ k }} < dims.n) {
+{% for p in range(pairs) %}
+    if (lane + {{ p * threads }}u < pairs) {
+      let sum = vec2<f32>(even{{ p }}.{{ k }}, odd{{ p }}.{{ k }});
+      if (dims.splits == 1u) {
+        out[at.{{ k }} + own{{ p }}] = sum / total.{{ k }};
+      } else {
+        out[(head.{{ k }} * dims.splits + group.z) * (pairs + 1u) + own{{ p }}] = sum;
+      }
+    }
+{% endfor %}
+    if (dims.splits > 1u && lane == 0u) {
+      out[(head.{{ k }} * dims.splits + group.z) * (pairs + 1u) + pairs] = vec2<f32>(highest.{{ k }}, total.{{ k }});
+    }
   }
-{% endif %}
+{% endfor %}
 }

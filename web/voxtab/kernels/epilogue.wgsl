@@ -1,6 +1,5 @@
-override EPILOGUE: u32 = 0u;  // 0 store, 1 add to y, 2 GELU, 3 y = SiLU(y) times the sum
-override HAS_BIAS: u32 = 0u;   // add row_values[row]
-override HAS_SCALE: u32 = 0u;  // multiply by row_values[row], before anything is added
+// What happens to a row's sum. dims.values: 0 nothing, 1 add row_values[row], 2 multiply by row_values[row]; then
+// dims.epilogue: 0 store, 1 add to y, 2 GELU, 3 y = SiLU(y) times the sum.
 
 // The exact GELU needs erf, which WGSL lacks. W. J. Cody's rational form (1969) near 0, where the result is small; beyond,
 // one minus the Chebyshev fit of erfc in Numerical Recipes (6.2), 1.2e-7 relative.
@@ -19,17 +18,16 @@ fn erf(v: f32) -> f32 {
 
 fn finish(row: u32, at: u32, sum: f32) {
   var value = sum;
-  if (HAS_BIAS == 1u) {
+  if (dims.values == 1u) {
     value += row_values[row];
-  }
-  if (HAS_SCALE == 1u) {
+  } else if (dims.values == 2u) {
     value *= row_values[row];
   }
-  if (EPILOGUE == 1u) {
+  if (dims.epilogue == 1u) {
     value += y[at];
-  } else if (EPILOGUE == 2u) {
+  } else if (dims.epilogue == 2u) {
     value = 0.5 * value * (1.0 + erf(value * 0.70710678118654752));
-  } else if (EPILOGUE == 3u) {
+  } else if (dims.epilogue == 3u) {
     let gate = y[at];
     value = gate / (1.0 + exp(-gate)) * value;
   }

@@ -21,54 +21,63 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let last = dims.rows - 1u;
   let blocks = dims.blocks;
 {% for r in range(rows) %}
+{% if weight not in ("q4_0", "q8_0") %}
   let row{{ r }} = min(first_row + {{ r }}u, last);
+{% elif r % 4 == 0 %}
+  let quad{{ r // 4 }} = (min(first_row + {{ r }}u, last) / 4u) * blocks;
+{% endif %}
   var sum{{ r }} = 0.0;
 {% endfor %}
   let x0 = dims.x_offset / {{ "1" if weight == "f32_scalar" else "4" }}u;
   for (var b = lane; b < blocks; b += THREADS) {
 {% if weight == "q4_0" %}
-    // Nibbles are masked in place and never shifted; the activation carries the power of two instead.
+    // Nibbles are masked in place and never shifted; the activation carries the power of two instead. They become floats as
+    // signed integers, for which CPU adapters have an instruction.
     let xb = x0 + b * 8u;
     let step = vec4<f32>(1.0, 0.00390625, 0.0000152587890625, 0.000000059604644775390625);
     let a0 = x[xb]; let a1 = x[xb + 1u]; let a2 = x[xb + 2u]; let a3 = x[xb + 3u];
     let a4 = x[xb + 4u]; let a5 = x[xb + 5u]; let a6 = x[xb + 6u]; let a7 = x[xb + 7u];
-    // The 8 in (q - 8) d, for the whole block at once.
-    let offset = 8.0 * dot(a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7, vec4<f32>(1.0));
+    // The 8 in (q - 8) d, for the whole block at once; the topmost nibble of a word has it already.
+    let offset = 8.0 * (dot(a0 + a1 + a2 + a3, vec4<f32>(1.0)) + dot((a4 + a5 + a6 + a7).xyz, vec3<f32>(1.0)));
     let low = vec4<u32>(0x0000000Fu, 0x00000F00u, 0x000F0000u, 0x0F000000u);
     let high = vec4<u32>(0x000000F0u, 0x0000F000u, 0x00F00000u, 0xF0000000u);
     let l0 = a0 * step; let l1 = a1 * step; let l2 = a2 * step; let l3 = a3 * step;
     let h0 = a4 * step * 0.0625; let h1 = a5 * step * 0.0625; let h2 = a6 * step * 0.0625; let h3 = a7 * step * 0.0625;
-{% for r in range(0, rows, 2) %}
+{% for r in range(0, rows, 4) %}
     {
-      let d = unpack2x16float(scales[(row{{ r }} >> 1u) * blocks + b]);
-{% for k in range(2) %}
-      let q{{ k }} = quants[row{{ r + k }} * blocks + b];
-      sum{{ r + k }} += d.{{ "xy"[k] }} * (dot(vec4<f32>(vec4<u32>(q{{ k }}.x) & low), l0) + dot(vec4<f32>(vec4<u32>(q{{ k }}.x) & high), h0)
-        + dot(vec4<f32>(vec4<u32>(q{{ k }}.y) & low), l1) + dot(vec4<f32>(vec4<u32>(q{{ k }}.y) & high), h1)
-        + dot(vec4<f32>(vec4<u32>(q{{ k }}.z) & low), l2) + dot(vec4<f32>(vec4<u32>(q{{ k }}.z) & high), h2)
-        + dot(vec4<f32>(vec4<u32>(q{{ k }}.w) & low), l3) + dot(vec4<f32>(vec4<u32>(q{{ k }}.w) & high), h3) - offset);
+      let at = quad{{ r // 4 }} + b;
+      let d = {{ w.quad_scales("at") }};
+{% for k in range(4) %}
+      let q{{ k }} = quants[at * 4u + {{ k }}u];
+      sum{{ r + k }} += d.{{ "xyzw"[k] }} * (dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.x) & low)), l0) + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.x) & high)), h0)
+        + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.y) & low)), l1) + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.y) & high)), h1)
+        + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.z) & low)), l2) + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.z) & high)), h2)
+        + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.w) & low)), l3) + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.w) & high)), h3) - offset);
 {% endfor %}
     }
 {% endfor %}
 {% elif weight == "q8_0" %}
-    // int8 read as unsigned plus 128: flipping the top bit makes q + 128, taken back for the whole block at once.
+    // Bytes are q + 128, taken back for the whole block at once; the topmost of a word is q.
     let xb = x0 + b * 8u;
     let step = vec4<f32>(1.0, 0.00390625, 0.0000152587890625, 0.000000059604644775390625);
     let byte = vec4<u32>(0x000000FFu, 0x0000FF00u, 0x00FF0000u, 0xFF000000u);
-    var total = vec4<f32>(0.0);
+    var total = vec3<f32>(0.0);
 {% for v in range(8) %}
-    let raw{{ v }} = x[xb + {{ v }}u]; total += raw{{ v }}; let a{{ v }} = raw{{ v }} * step;
+    let raw{{ v }} = x[xb + {{ v }}u]; total += raw{{ v }}.xyz; let a{{ v }} = raw{{ v }} * step;
 {% endfor %}
-    let offset = 128.0 * dot(total, vec4<f32>(1.0));
-{% for r in range(rows) %}
+    let offset = 128.0 * dot(total, vec3<f32>(1.0));
+{% for r in range(0, rows, 4) %}
     {
-      let at = (row{{ r }} * blocks + b) * 2u;
-      let p = quants[at] ^ vec4<u32>(0x80808080u);
-      let q = quants[at + 1u] ^ vec4<u32>(0x80808080u);
-      sum{{ r }} += scale_of(row{{ r }}, b, blocks) * (dot(vec4<f32>(vec4<u32>(p.x) & byte), a0) + dot(vec4<f32>(vec4<u32>(p.y) & byte), a1)
-        + dot(vec4<f32>(vec4<u32>(p.z) & byte), a2) + dot(vec4<f32>(vec4<u32>(p.w) & byte), a3)
-        + dot(vec4<f32>(vec4<u32>(q.x) & byte), a4) + dot(vec4<f32>(vec4<u32>(q.y) & byte), a5)
-        + dot(vec4<f32>(vec4<u32>(q.z) & byte), a6) + dot(vec4<f32>(vec4<u32>(q.w) & byte), a7) - offset);
+      let at = quad{{ r // 4 }} + b;
+      let d = {{ w.quad_scales("at") }};
+{% for k in range(4) %}
+      let p{{ k }} = quants[at * 8u + {{ 2 * k }}u];
+      let q{{ k }} = quants[at * 8u + {{ 2 * k + 1 }}u];
+      sum{{ r + k }} += d.{{ "xyzw"[k] }} * (dot(vec4<f32>(vec4<i32>(vec4<u32>(p{{ k }}.x) & byte)), a0) + dot(vec4<f32>(vec4<i32>(vec4<u32>(p{{ k }}.y) & byte)), a1)
+        + dot(vec4<f32>(vec4<i32>(vec4<u32>(p{{ k }}.z) & byte)), a2) + dot(vec4<f32>(vec4<i32>(vec4<u32>(p{{ k }}.w) & byte)), a3)
+        + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.x) & byte)), a4) + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.y) & byte)), a5)
+        + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.z) & byte)), a6) + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.w) & byte)), a7) - offset);
+{% endfor %}
     }
 {% endfor %}
 {% elif weight == "f16" %}

@@ -1,11 +1,14 @@
-{# How a weight matrix lies on the GPU, shared by matvec, matmat and embed.
+{# How a weight matrix lies on the GPU, shared by matvec, matmat and the embeddings.
 
-   q4_0        block of 32: quants vec4<u32>, byte j = element j (low nibble) and j + 16 (high); value (q - 8) d
-   q8_0        block of 32: quants 2 x vec4<u32>, int8; value q d
+   q4_0        block of 32: vec4<u32>, byte j = element j (low nibble) and j + 16 (high); value (q - 8) d, but q d for the
+               topmost nibble of a word: masked in place, each is an i32
+   q8_0        block of 32: 2 x vec4<u32>, a byte an element; value (q - 128) d, but q d for the topmost byte
    f16         block of 8: vec4<u32>
    f32         block of 4: vec4<f32>
    f32_scalar  block of 1: f32, for rows not divisible by 4
-   Scales are f16, the ones of rows 2i and 2i + 1 in one u32 at i x blocks + b (low half first). -#}
+
+   Blocks of the first two lie in quads: the same block of rows 4i .. 4i + 3, end to end, a cache line of q4_0; then the next
+   block of those rows. Their f16 scales are the halves of a vec2<u32>. Both are at (row / 4) x blocks + b. -#}
 {% macro block_elements(weight) %}{{ {"q4_0": 32, "q8_0": 32, "f16": 8, "f32": 4, "f32_scalar": 1}[weight] }}{% endmacro %}
 {% macro quant_type(weight) %}{{ {"f32": "vec4<f32>", "f32_scalar": "f32"}.get(weight, "vec4<u32>") }}{% endmacro %}
 {% macro value_type(weight) %}{{ "f32" if weight == "f32_scalar" else "vec4<f32>" }}{% endmacro %}
@@ -14,11 +17,8 @@
 {% macro bindings(weight) %}
 @group(0) @binding(0) var<storage, read> quants: array<{{ quant_type(weight) }}>;
 {% if weight in ("q4_0", "q8_0") %}
-@group(0) @binding(1) var<storage, read> scales: array<u32>;
-
-fn scale_of(row: u32, block: u32, blocks: u32) -> f32 {
-  let pair = unpack2x16float(scales[(row >> 1u) * blocks + block]);
-  return select(pair.x, pair.y, (row & 1u) == 1u);
-}
+@group(0) @binding(1) var<storage, read> scales: array<vec2<u32>>;
 {% endif %}
 {% endmacro %}
+{# The four scales of a quad. #}
+{% macro quad_scales(at) %}vec4<f32>(unpack2x16float(scales[{{ at }}].x), unpack2x16float(scales[{{ at }}].y)){% endmacro %}

@@ -38,11 +38,15 @@ def plan_asr(gpu: Gpu, directory: MergedGguf) -> tuple[AsrModel, Upload]:
     config = AsrConfig.from_gguf(directory.metadata)
     upload = Upload(gpu)
     try:
-        loader = TensorLoader(directory, upload, short_name, "Voxtral Realtime")
-        return AsrModel(gpu, config, _encoder(loader, config), _decoder(loader, config)), upload
+        return asr_of(TensorLoader(directory, upload, short_name, "Voxtral Realtime"), config), upload
     except BaseException:
         upload.abandon()
         raise
+
+
+def asr_of(loader: TensorLoader, config: AsrConfig) -> AsrModel:
+    """The model of the loader's tensors, to be used when its upload is filled."""
+    return AsrModel(loader.upload.gpu, config, _encoder(loader, config), _decoder(loader, config))
 
 
 def _encoder(loader: TensorLoader, config: AsrConfig) -> AudioEncoder:

@@ -41,13 +41,17 @@ def plan_tts(gpu: Gpu, directory: MergedGguf) -> tuple[TtsModel, Upload]:
     codec_config = CodecConfig.from_gguf(directory.metadata)
     upload = Upload(gpu)
     try:
-        loader = TensorLoader(directory, upload, _short_name, MODEL)
-        backbone, head = _backbone(loader, config), _head(loader, config)
-        codec = load_codec(loader, codec_config)
-        return TtsModel(gpu, config, backbone, head, codec, _voices(loader, config)), upload
+        return tts_of(TensorLoader(directory, upload, _short_name, MODEL), config, codec_config), upload
     except BaseException:
         upload.abandon()
         raise
+
+
+def tts_of(loader: TensorLoader, config: TtsConfig, codec_config: CodecConfig) -> TtsModel:
+    """The model of the loader's tensors, to be used when its upload is filled."""
+    backbone, head = _backbone(loader, config), _head(loader, config)
+    codec = load_codec(loader, codec_config)
+    return TtsModel(loader.upload.gpu, config, backbone, head, codec, _voices(loader, config))
 
 
 def _backbone(loader: TensorLoader, config: TtsConfig) -> Backbone:

@@ -19,7 +19,7 @@ from voxtab.models.tts_state import FRAME_SLOTS, MAX_CHUNK_ROWS, TtsState
 from voxtab.models.voices import VOICE_BEGIN, Voice, VoicePrefixes
 from voxtab.nn.block import TransformerBlock
 from voxtab.nn.recorder import Workspace
-from voxtab.nn.speech_recorder import FrameRecorder, SpeechRecorder
+from voxtab.nn.speech_recorder import SpeechRecorder
 from voxtab.nn.weights import Tensor, Weight
 
 
@@ -116,20 +116,20 @@ class TtsModel:
 
     def record_frame(self, state: TtsState) -> Program:
         """The next frame: the input's position through the backbone, codes, and the input of the frame after."""
-        record = FrameRecorder(self.gpu, state.control, self._scratch)
+        record = SpeechRecorder(self.gpu, state.control, self._scratch)
         self._record_hidden(record, state)
         self._record_codes(record, state)
         return record.finish()
 
     def record_hidden(self, state: TtsState) -> Program:
         """The first half of a frame, to be timed on its own."""
-        record = FrameRecorder(self.gpu, state.control, self._scratch)
+        record = SpeechRecorder(self.gpu, state.control, self._scratch)
         self._record_hidden(record, state)
         return record.finish()
 
     def record_codes(self, state: TtsState) -> Program:
         """The second half."""
-        record = FrameRecorder(self.gpu, state.control, self._scratch)
+        record = SpeechRecorder(self.gpu, state.control, self._scratch)
         self._record_codes(record, state)
         return record.finish()
 

@@ -10,6 +10,10 @@ from voxtab.nn.ring_cache import RingCache
 from voxtab.nn.rope import RopeTable
 from voxtab.nn.weights import Linear, Segment, Tensor, Weight
 
+# Slots of a cache to a workgroup, when one row attends to all of them.
+_SPLIT_SLOTS = 256
+_MOST_SPLITS = 32
+
 
 class Epilogue(IntEnum):
     """What happens to a row's sum on its way out of a linear layer; numbers as in kernels/epilogue.wgsl."""
@@ -36,6 +40,10 @@ class Workspace:
             found = self._made[(name, width)] = Tensor(buffer, width)
         return found
 
+    def flat(self, name: str, size: int) -> Tensor:
+        """So many floats in all, however many rows a chunk has."""
+        return self(name, ceil_div(size, self._rows))
+
     def free(self) -> None:
         for tensor in self._made.values():
             self._gpu.free(tensor.buffer)
@@ -48,8 +56,6 @@ def float_bits(value: float) -> int:
 
 class Recorder:
     """The program under construction. `control` holds the position of row 0 of a chunk; `n` is the chunk's rows."""
-
-    matrix_columns = kernels.MATRIX_COLUMNS
 
     def __init__(self, gpu: Gpu, control: Buffer, scratch: Workspace) -> None:
         self.gpu = gpu
@@ -75,15 +81,13 @@ class Recorder:
         wants; otherwise rows are x.width apart."""
         weight = layer.weight
         stride = x.width if x_stride is None else x_stride
-        constants = {
-            "EPILOGUE": int(epilogue),
-            "HAS_BIAS": int(layer.bias is not None),
-            "HAS_SCALE": int(layer.scale is not None),
-        }
+        values = 1 if layer.bias else 2 if layer.scale else 0
+        adapter = "software" if self.gpu.info.software else "gpu"
         for segment in weight.segments:
             dims = (
                 *(segment.rows, weight.blocks, segment.row_begin, n),
                 *(x.row * x.width, stride, out.row * out.width, out.width),
+                *(int(epilogue), values),
             )
             bindings = [
                 *weight_bindings(segment),
@@ -92,14 +96,16 @@ class Recorder:
                 (4, out.buffer),
             ]
             if n == 1:
-                threads, rows = kernels.VECTOR_TILES["software" if self.gpu.info.software else "gpu"]
+                threads, rows = kernels.VECTOR_TILES[adapter]
                 tile: dict[str, str | int] = {"weight": weight.kind, "threads": threads, "rows": rows}
-                self._add("matvec", tile, constants, bindings, dims, (ceil_div(segment.rows, rows), 1))
+                self._add("matvec", tile, {}, bindings, dims, (ceil_div(segment.rows, rows), 1))
             else:
-                columns = next((c for c in self.matrix_columns if n <= c), self.matrix_columns[-1])
-                tile = {"weight": weight.kind, "columns": columns}
-                grid = (ceil_div(segment.rows, 64), ceil_div(n, columns))
-                self._add("matmat", tile, constants, bindings, dims, grid)
+                threads, rows = kernels.MATRIX_TILES[adapter]
+                choice = kernels.MATRIX_COLUMNS[adapter]
+                columns = next((c for c in choice if n <= c), choice[-1])
+                tile = {"weight": weight.kind, "threads": threads, "rows": rows, "columns": columns}
+                grid = (ceil_div(segment.rows, threads * rows), ceil_div(n, columns))
+                self._add("matmat", tile, {}, bindings, dims, grid)
         return out
 
     def rms_norm(
@@ -131,18 +137,29 @@ class Recorder:
         self, q: Tensor, cache: RingCache, head_dim: int, out: Tensor, n: int, slopes: Buffer | None = None
     ) -> Tensor:
         """out[i] = causal attention of row i over the cache's window, grouped heads. `slopes`: f32[heads] of ALiBi."""
-        heads = q.width // head_dim
-        group = q.width // cache.width
+        heads, group, pairs = q.width // head_dim, q.width // cache.width, head_dim // 2
+        together = next(count for count in (4, 2, 1) if group % count == 0)
+        # A step's few workgroups would leave most of a GPU idle, so that a long context is shared out.
+        splits = min(_MOST_SPLITS, ceil_div(cache.slots, _SPLIT_SLOTS)) if n == 1 else 1
+        adapter = "software" if self.gpu.info.software else "gpu"
+        threads = kernels.ATTENTION_THREADS[adapter]
+        variant: dict[str, str | int] = {
+            "cache": cache.kind,
+            "threads": threads,
+            "pairs": next(p for p in kernels.ATTENTION_PAIRS[adapter] if pairs <= p * threads),
+            "keys": kernels.ATTENTION_KEYS[adapter][-1 if cache.window > 2 * threads else 0],
+        }
         scale = float_bits(head_dim**-0.5)
-        dims = (heads, group, head_dim // 2, cache.slots, cache.window, scale, cache.rate)
-        bindings = [(0, q.buffer), (1, cache.keys), (2, cache.values), (3, out.buffer), (4, self.control)]
+        dims = (heads, group, pairs, cache.slots, cache.window, scale, cache.rate, n, together, splits)
+        parts = out if splits == 1 else self.scratch.flat("attention parts", heads * splits * (pairs + 1) * 2)
+        bindings = [(0, q.buffer), (1, cache.keys), (2, cache.values), (3, parts.buffer), (4, self.control)]
         bindings.append((6, slopes or self._nothing))
         constants = {"HAS_SLOPES": int(slopes is not None)}
-        threads = next(
-            (t for t in kernels.ATTENTION_THREADS if head_dim <= 2 * t), kernels.ATTENTION_THREADS[-1]
-        )
-        variant: dict[str, str | int] = {"cache": cache.kind, "threads": threads}
-        self._add("attention", variant, constants, bindings, dims, (heads, n))
+        grid = (heads // together, ceil_div(n * together, 4), splits)
+        self._add("attention", variant, constants, bindings, dims, grid)
+        if splits > 1:
+            merged = [(0, parts.buffer), (1, out.buffer)]
+            self._add("attention_merge", {}, {}, merged, (pairs, splits), (heads, 1), dims_at=2)
         return out
 
     def embed(
@@ -212,7 +229,7 @@ class Recorder:
         constants: dict[str, int],
         bindings: Sequence[tuple[int, Buffer]],
         dims: Sequence[int],
-        grid: tuple[int, int],
+        grid: tuple[int, ...],
         dims_at: int = 5,
     ) -> None:
         key = kernels.key(name, **parameters)
@@ -220,7 +237,9 @@ class Recorder:
         padded = [*dims, *[0] * (-len(dims) % 4)]
         uniform = self.gpu.uniform(struct.pack(f"<{len(padded)}I", *padded))
         entries = tuple(sorted([*bindings, (dims_at, uniform)], key=lambda entry: entry[0]))
-        self._dispatches.append(Dispatch(pipeline, entries, (*grid, 1)))
+        self._dispatches.append(
+            Dispatch(pipeline, entries, (grid[0], grid[1], grid[2] if len(grid) > 2 else 1))
+        )
 
 
 def weight_bindings(segment: Segment) -> list[tuple[int, Buffer]]:

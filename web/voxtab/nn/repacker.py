@@ -14,10 +14,10 @@ class Repacker(Recorder):
     def repack_blocks(
         self, kind: str, raw: Buffer, segment: Segment, blocks: int, row: int, rows: int
     ) -> None:
-        """GGUF blocks of `rows` rows -> rows `row` .. of the segment (row is even)."""
+        """GGUF blocks of `rows` rows -> rows `row` .. of the segment (row is divisible by 4)."""
         assert segment.scales is not None
         bindings = [(0, raw), (1, segment.quants), (2, segment.scales)]
-        grid = (ceil_div(blocks, 64), ceil_div(rows, 2))
+        grid = (ceil_div(blocks, 64), ceil_div(rows, 4))
         self._add("repack_blocks", {"weight": kind}, {}, bindings, (rows, blocks, row), grid, dims_at=3)
 
     def widen(self, source: str, raw: Buffer, out: Buffer, begin: int, count: int) -> None:

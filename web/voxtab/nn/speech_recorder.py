@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from voxtab import kernels
 from voxtab.gpu.base import Buffer
 from voxtab.nn.recorder import Recorder, ceil_div, float_bits, weight_bindings
 from voxtab.nn.weights import Tensor, Weight
@@ -10,8 +9,6 @@ from voxtab.nn.weights import Tensor, Weight
 
 class SpeechRecorder(Recorder):
     """The program of a prompt's chunk, or of a frame: a few rows at a time in the acoustic head."""
-
-    matrix_columns = kernels.MATRIX_COLUMNS
 
     def embed_prompt(
         self, table: Weight, tokens: Tensor, voice: Tensor, voice_span: tuple[int, int], x: Tensor, n: int
@@ -103,9 +100,3 @@ class SpeechRecorder(Recorder):
     def next_frame(self) -> None:
         """The next replay makes the next frame, one position on."""
         self._add("advance", {}, {}, [(0, self.control)], (1, 1, 0, 0), (1, 1), dims_at=1)
-
-
-class FrameRecorder(SpeechRecorder):
-    """One row through the backbone, and 2, 3 or 6 through the acoustic head."""
-
-    matrix_columns = kernels.FLOW_COLUMNS

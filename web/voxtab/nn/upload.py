@@ -102,10 +102,13 @@ class Upload:
         segments = []
         for begin in range(0, rows, per_segment):
             count = min(per_segment, rows - begin)
-            quants = self._buffer(count * row_bytes, tensor.name)
+            quads = -(-count // 4)
             scales = None
             if kind in ("q4_0", "q8_0"):
-                scales = self._buffer((count + 1) // 2 * blocks * 4, f"{tensor.name} scales")
+                quants = self._buffer(4 * quads * row_bytes, tensor.name)
+                scales = self._buffer(quads * blocks * 8, f"{tensor.name} scales")
+            else:
+                quants = self._buffer(count * row_bytes, tensor.name)
             segment = Segment(begin, count, quants, scales)
             self._fill(file, tensor, kind, segment, cols)
             segments.append(segment)
@@ -178,7 +181,7 @@ class Upload:
         row_bytes = tensor.nbytes // tensor.shape[0]
         if kind in ("q4_0", "q8_0"):
             blocks = cols // 32
-            per_piece = self._rows_per_piece(tensor, row_bytes) // 2 * 2
+            per_piece = self._rows_per_piece(tensor, row_bytes) // 4 * 4
             for row in range(0, segment.rows, per_piece):
                 count = min(per_piece, segment.rows - row)
                 record = Repacker(self.gpu)
@@ -215,10 +218,10 @@ class Upload:
         self.pieces.append(Piece(file, offset, nbytes, self._raw, 0, program))
 
     def _rows_per_piece(self, tensor: GgufTensor, row_bytes: int) -> int:
-        if 2 * row_bytes > PIECE_BYTES:
+        if 4 * row_bytes > PIECE_BYTES:
             raise VoxtabError(
                 "unsupported-type",
-                f"Rows of {tensor.name} have {row_bytes} bytes; at most {PIECE_BYTES // 2} can be loaded.",
+                f"Rows of {tensor.name} have {row_bytes} bytes; at most {PIECE_BYTES // 4} can be loaded.",
                 "This is no Voxtral model.",
             )
         return min(PIECE_BYTES // row_bytes, self.gpu.info.max_workgroups)
