@@ -3,6 +3,7 @@
 import typer
 
 from voxtab import __version__
+from voxtab.cli.bench import bench
 from voxtab.cli.listen import listen
 from voxtab.cli.speak import speak, voices
 from voxtab.cli.transcribe import transcribe
@@ -23,3 +24,4 @@ def version() -> None:
 
 for command in (transcribe, listen, speak, voices):
     app.command()(command)
+app.add_typer(bench, name="bench")

@@ -7,7 +7,7 @@ browser one call crosses from Python to JavaScript per object, and one per repla
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from voxtab.errors import VoxtabError
 
@@ -71,7 +71,11 @@ class Program:
     """A recorded list of dispatches. Building is Python; `gpu.run(program)` is one call and one submit."""
 
     id: int
-    dispatches: int = field(default=0)
+    recorded: tuple[Dispatch, ...] = ()
+
+    @property
+    def dispatches(self) -> int:
+        return len(self.recorded)
 
 
 class Gpu(ABC):
@@ -157,9 +161,13 @@ class Gpu(ABC):
             self._pipelines[identity] = found
         return found
 
+    def kernel_of(self, dispatch: Dispatch) -> str:
+        """The key its pipeline was made with."""
+        return next(key for (key, _), made in self._pipelines.items() if made == dispatch.pipeline)
+
     def program(self, dispatches: Sequence[Dispatch]) -> Program:
         self.counters.calls += 1
-        return Program(self._create_program(dispatches), len(dispatches))
+        return Program(self._create_program(dispatches), tuple(dispatches))
 
     def free_program(self, program: Program) -> None:
         self.counters.calls += 1
