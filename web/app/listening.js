@@ -9,8 +9,10 @@ import { Microphone } from "./microphone.js";
 import { unlessAborted } from "./unless_aborted.js";
 
 /** @typedef {import("./errors.js").VoxtabError} VoxtabError */
+/** @typedef {import("./mic_panel.js").MicState} MicState */
 
 const TASK = "speech-to-text";
+const LISTENING = "Listening…";
 /** So many seconds of sound may wait before the page speaks of it, and again when it has caught up. */
 const BEHIND = 5;
 const CAUGHT_UP = 1;
@@ -37,6 +39,8 @@ export class Listening {
   #session = null;
   /** Why the microphone gives no more. @type {VoxtabError | null} */
   #lost = null;
+  /** @type {MicState} */
+  #state = "idle";
   #behind = false;
 
   /**
@@ -73,21 +77,21 @@ export class Listening {
   async #listen(signal) {
     const name = `captions ${new Date().toLocaleString("sv").replaceAll(":", "-")}`;
     this.#lost = null;
-    this.#behind = false;
-    this.#panel.setState("opening");
-    this.#transcript.setStatus("Waiting for the microphone…");
+    this.#say("opening", "Waiting for the microphone…");
     try {
       this.#microphone = await this.#openMicrophone(signal);
       this.#panel.listDevices(); // now with names
       const vox = await this.#loadedEngine(signal);
       await this.#caption(name, vox, signal);
     } catch (thrown) {
-      if (!this.#session) this.#transcript.setStatus(signal.aborted ? "Cancelled." : "It did not work.");
+      const why = signal.aborted && !this.#lost ? "Cancelled." : "It did not work.";
+      if (!this.#session) this.#transcript.setStatus(why);
       throw this.#lost ?? thrown;
     } finally {
       this.#session = null;
       await this.#microphone?.close();
       this.#microphone = null;
+      this.#state = "idle";
       this.#panel.setState("idle");
     }
   }
@@ -96,7 +100,7 @@ export class Listening {
   async #openMicrophone(signal) {
     const opening = Microphone.open({
       deviceId: this.#panel.deviceId,
-      onBlock: (block) => this.#feed(() => this.#session?.feed(block)),
+      onBlock: (block) => this.#feed((session) => session.feed(block, this.#normalise.checked)),
       onLevel: (peak) => this.#panel.setLevel(peak),
       onLost: (error) => this.#endEarly(error),
     });
@@ -124,14 +128,13 @@ export class Listening {
   /** @param {string} name @param {import("./voxtab.js").Voxtab} vox @param {AbortSignal} signal */
   async #caption(name, vox, signal) {
     const transcript = this.#transcript;
-    const session = new ListeningSession({ keep: this.#panel.keep, level: this.#normalise.checked });
+    const session = new ListeningSession({ keep: this.#panel.keep });
     this.#session = session;
     this.#onBegin();
     transcript.startLive(name);
     addEventListener("beforeunload", askBeforeLeaving);
     try {
-      this.#microphone?.run();
-      this.#panel.setState("listening");
+      this.#resume();
       const live = await vox.listen({ delayMs: this.#delay.ms, signal });
       session.open(live);
       for await (const { text, words, heardSeconds } of session.heard()) {
@@ -153,22 +156,19 @@ export class Listening {
   }
 
   async #pause() {
-    this.#panel.setState("paused");
-    this.#transcript.setStatus("Paused.");
+    this.#say("paused", "Paused.");
     await this.#microphone?.pause();
-    this.#feed(() => this.#session?.pause(this.#delay.ms));
+    this.#feed((session) => session.pause(this.#delay.ms));
   }
 
   #resume() {
-    this.#panel.setState("listening");
-    this.#transcript.setStatus("Listening…");
+    this.#say("listening", LISTENING);
     this.#microphone?.run();
   }
 
   /** The last blocks, then the last words. */
   async #stop() {
-    this.#panel.setState("ending");
-    this.#transcript.setStatus("Writing the last words…");
+    this.#say("ending", "Writing the last words…");
     await this.#microphone?.close();
     this.#session?.close();
   }
@@ -182,12 +182,12 @@ export class Listening {
     else this.#actions.cancel();
   }
 
-  /** @param {() => void} give hands sound to the session */
+  /** @param {(session: ListeningSession) => void} give hands it sound */
   #feed(give) {
     const session = this.#session;
     if (!session) return;
     try {
-      give();
+      give(session);
     } catch (thrown) {
       this.#endEarly(/** @type {VoxtabError} */ (thrown));
     }
@@ -206,13 +206,21 @@ export class Listening {
       ...(rtf === 0 ? {} : { "stat-rtf": formatNumber(rtf) }),
       ...(words === 0 ? {} : { "stat-p50": `${p50.toFixed(2)} s`, "stat-p95": `${p95.toFixed(2)} s` }),
     });
-    if (!this.#behind && backlog > BEHIND) {
-      this.#behind = true;
-      this.#transcript.setStatus("The GPU is behind: what is said waits, and is written later.");
-    } else if (this.#behind && backlog < CAUGHT_UP) {
-      this.#behind = false;
-      this.#transcript.setStatus("Listening…");
-    }
+    const behind = backlog > (this.#behind ? CAUGHT_UP : BEHIND);
+    if (this.#state !== "listening" || behind === this.#behind) return;
+    this.#say(
+      "listening",
+      behind ? "The GPU is behind: what is said waits, and is written later." : LISTENING,
+    );
+    this.#behind = behind;
+  }
+
+  /** @param {MicState} state @param {string} status */
+  #say(state, status) {
+    if (state !== this.#state) this.#panel.setState(state);
+    this.#state = state;
+    this.#behind = false;
+    this.#transcript.setStatus(status);
   }
 }
 

@@ -21,7 +21,7 @@ export class ListeningSession {
   #live = null;
   /** Sound from before it was there. @type {Float32Array[]} */
   #unheard = [];
-  #leveller;
+  #leveller = new Leveller(LISTENING_RATE);
   #latency = new WordLatency();
   #fedSeconds = 0;
   /** @type {Heard | null} */
@@ -31,10 +31,9 @@ export class ListeningSession {
   #closed = false;
   #refused = false;
 
-  /** @param {{keep: boolean, level: boolean}} options keep: the sound, too; level: bring quiet sound up */
-  constructor({ keep, level }) {
+  /** @param {{keep: boolean}} options keep: the sound, too */
+  constructor({ keep }) {
     this.kept = keep ? new KeptSound(LISTENING_RATE) : null;
-    this.#leveller = level ? new Leveller(LISTENING_RATE) : null;
   }
 
   /** The engine listens from now on, to what was said before too. @param {LiveSession} live */
@@ -46,13 +45,17 @@ export class ListeningSession {
     if (this.#closed) this.#finish();
   }
 
-  /** What the microphone heard. @param {Block} block @throws {VoxtabError} backlog-full; nothing more is taken then */
-  feed({ samples, at }) {
+  /**
+   * What the microphone heard.
+   * @param {Block} block
+   * @param {boolean} even whether quiet sound is brought up
+   * @throws {VoxtabError} backlog-full; nothing more is taken then
+   */
+  feed({ samples, at }, even) {
     if (this.#closed || this.#refused) return;
+    const evened = this.#leveller.level(samples);
     try {
-      const level = this.#leveller ? this.#leveller.level(samples) : samples;
-      if (this.#live) this.#live.feed(level);
-      else this.#wait(level);
+      this.#give(even ? evened : samples);
     } catch (thrown) {
       this.#refused = true; // else what comes next would join what came long before
       throw thrown;
@@ -63,7 +66,8 @@ export class ListeningSession {
   }
 
   /** @param {Float32Array} samples */
-  #wait(samples) {
+  #give(samples) {
+    if (this.#live) return this.#live.feed(samples);
     if (this.#unheard.length >= MOST_UNHEARD) {
       throw new VoxtabError("backlog-full", "Five minutes of sound wait for the engine.", "Start again.");
     }
@@ -77,7 +81,7 @@ export class ListeningSession {
    */
   pause(delayMs) {
     const seconds = delayMs / 1000 + RIGHT_PAD_SECONDS;
-    this.feed({ samples: new Float32Array(Math.ceil(seconds * LISTENING_RATE)), at: Date.now() });
+    this.feed({ samples: new Float32Array(Math.ceil(seconds * LISTENING_RATE)), at: Date.now() }, false);
   }
 
   /** The words that follow come with this delay. @param {number} ms */
