@@ -195,6 +195,10 @@ def test_what_does_not_fit_beside_the_other_is_refused_by_the_header_alone(
     assert refused.value.code == "adapter-too-small"
     assert " 1 MB are missing" in refused.value.message
     assert "Unload 'tts-tiny'" in refused.value.hint
+    engine.memory_limit = second.most - 1_000_000
+    with pytest.raises(VoxtabError) as hopeless:
+        loaded(engine, words)
+    assert "Unload" not in hopeless.value.hint  # it would not help
     assert gpu.gpu_bytes == before
 
 

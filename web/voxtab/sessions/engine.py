@@ -134,12 +134,14 @@ class Engine:
         missing = need.most + taken - self.memory_limit
         if missing <= 0:
             return
+        beside = f" beside the {taken / 1e6:.0f} MB in use" if others else ""
         unload = " or ".join(repr(other) for other, _ in others)
+        enough = need.most <= self.memory_limit  # were the others not there
         raise VoxtabError(
             "adapter-too-small",
-            f"{name or 'The model'} needs {need.most / 1e6:.0f} MB of GPU memory beside the {taken / 1e6:.0f} MB in use;"
+            f"{name or 'The model'} needs {need.most / 1e6:.0f} MB of GPU memory{beside};"
             f" {missing / 1e6:.0f} MB are missing.",
-            f"Unload {unload}, or choose a smaller model." if others else "Choose a smaller model.",
+            f"Unload {unload}, or choose a smaller model." if enough else "Choose a smaller model.",
         )
 
 
