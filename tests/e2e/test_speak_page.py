@@ -206,6 +206,18 @@ def test_both_models_work_beside_each_other(page: DemoPage, data: Path) -> None:
     expect(page["speech-model-state"]).to_have_attribute("data-state", "loaded")
 
 
+def test_text_that_is_dragged_is_the_browsers_and_files_are_the_pages(page: DemoPage) -> None:
+    taken = """(target, kind) => {
+      const dataTransfer = new DataTransfer();
+      if (kind === "file") dataTransfer.items.add(new File(["x"], "x.wav"));
+      else dataTransfer.setData("text/plain", "x");
+      const event = new DragEvent("dragover", { dataTransfer, bubbles: true, cancelable: true });
+      return !target.dispatchEvent(event);
+    }"""
+    assert page["speak-text"].evaluate(taken, "text") is False
+    assert page["speak-text"].evaluate(taken, "file") is True
+
+
 def test_making_and_playing_stop_midway_and_what_was_made_is_kept(page: DemoPage) -> None:
     speak(page, LONG, seed=0)
     expect(page["speech-toggle"]).to_have_attribute("data-state", "playing")
