@@ -10,6 +10,8 @@ BLOCK = 1280
 _REMEMBERED = 375  # blocks: 30 s
 _FLOOR_SHARE = 0.1  # of the blocks are as quiet as the room, or quieter
 _ABOVE_FLOOR = 4.0  # in power, 6 dB: what still counts for quiet in the room's noise
+_LOUD_SHARE = 0.9  # of the blocks are softer than speech at its loudest
+_BELOW_LOUD = 0.25  # in power, 6 dB: speech without a pause has a quietest tenth too
 _BELOW_LOUDEST = 1e-4  # in power, 40 dB: what counts for quiet where the room makes none
 
 
@@ -32,7 +34,8 @@ class Pauses:
         if not ordered:
             return 0
         floor = ordered[int(_FLOOR_SHARE * len(ordered))]
-        limit = max(_ABOVE_FLOOR * floor, _BELOW_LOUDEST * ordered[-1])
+        loud = ordered[int(_LOUD_SHARE * len(ordered))]
+        limit = max(min(_ABOVE_FLOOR * floor, _BELOW_LOUD * loud), _BELOW_LOUDEST * ordered[-1])
         count = 0
         for power in reversed(self._powers):
             if power > limit:
