@@ -49,9 +49,11 @@ async def _listen(
     on_open: Callable[[float], None],
     on_heard: Callable[[str], None],
 ) -> dict[str, Any]:
-    session = loaded_engine().listening(ListenOptions(**read_options(options_json, _KINDS)))
+    engine = loaded_engine()
+    session = engine.listening(ListenOptions(**read_options(options_json, _KINDS)))
     stream = _streams[number] = _Stream(session, call)
     try:
+        await engine.gpu.ready()  # memory that is missing is told here, not to a session beside it
         on_open(MAX_BACKLOG_S)
         while not session.done:
             if stream.delay_ms is not None:
