@@ -129,8 +129,8 @@ class AsrState:
         gpu.write(self.tokens.buffer, 0, memoryview(self._prompt))
 
     def rewind(self) -> None:
-        """Make it what it was at the start, for programs submitted from now on. Caches keep their size; what they hold lies
-        ahead of every new position, and nothing looks there."""
+        """Make it what it was at the start, for programs submitted from now on. Caches keep their size; what they hold
+        lies ahead of every new position, and nothing looks there."""
         for position in (self.encoder_position, self.decoder_position):
             self._gpu.write(position, 0, memoryview(bytes(position.size)))
         self._gpu.write(self.mel.buffer, 0, memoryview(bytes(2 * self.mel.width * 4)))
