@@ -151,11 +151,16 @@ def test_one_click_unloads_it_and_loads_the_other(page: DemoPage) -> None:
     expect(page["model-state"]).to_have_attribute("data-state", "none")
 
 
-def test_the_limit_is_remembered_and_without_it_both_are_loaded_side_by_side(page: DemoPage) -> None:
-    page.page.reload()
-    page.wait_until_ready()
-    expect(page["memory-limit"]).to_have_value(str(LIMIT_MB))
-    page["memory-limit"].evaluate("input => input.closest('details').open = true")
+def test_the_limit_is_remembered(visit: Visit) -> None:
+    again = DemoPage(visit.context.new_page(), visit.url, wait=False)
+    expect(again["memory-limit"]).to_have_value(str(LIMIT_MB))
+    again.page.close()
+
+
+def test_without_a_limit_both_are_loaded_side_by_side(page: DemoPage) -> None:
+    page["speech-model-unload"].click()
+    expect(page["speech-model-state"]).to_have_attribute("data-state", "none")
+    page.wait_until_idle()
     page["memory-limit"].fill("")
     page["memory-limit"].press("Tab")
     page.load(LISTENER)
