@@ -190,3 +190,21 @@ def test_another_run_or_corpus_makes_no_card(folder: Path) -> None:
 def test_a_damaged_log_is_told(folder: Path) -> None:
     (folder / "run" / "log.jsonl").write_text('{"step": 20}\n{"st')
     assert "error[run-invalid]" in card(folder, *WHY, code=2).stderr
+
+
+def test_every_command_to_make_it_again_has_a_line_of_its_own(folder: Path) -> None:
+    settings = folder / "run" / "settings.json"
+    given = json.loads(settings.read_text())
+    initial = {"seed": 3, "steps": 90, "batch": 12, "commit": "f" * 40, "minutes": 3}
+    settings.write_text(json.dumps(given | {"rate": 0.002, "initial": initial}))
+    card(folder, *WHY)
+    text = (folder / "model" / "README.md").read_text()
+    commands = text.partition("    apt install")[2].partition("\n\n")[0].splitlines()[1:]
+    starts = [" ".join(command.split()[:3]) for command in commands]
+    assert starts == [
+        "git checkout " + "f" * 40,
+        *("voxtab-shards demo-asr data", "voxtab-shards demo-asr train"),
+        f"git checkout {COMMIT}",
+        *("voxtab-shards demo-asr train", "git checkout -"),
+        *(f"voxtab-shards demo-asr {command}" for command in ("export", "eval", "card")),
+    ]
