@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,12 @@ def test_attention_equals_numpy(gpu: NativeGpu, name: str, cache: str) -> None:
     got = _computed(gpu, case, cache, q, keys, values, slopes)
     want = _expected(case, q.astype(np.float64), keys.astype(np.float64), values.astype(np.float64), slopes)
     assert np.max(np.abs(got - want)) < 4e-6 * np.max(np.abs(values))
+
+
+@pytest.mark.parametrize("name", ["a long context in parts, wrapped", "a wide head", "linear biases"])
+def test_the_tiles_for_gpus_equal_numpy(native_gpu: NativeGpu, name: str) -> None:
+    native_gpu.info = replace(native_gpu.info, software=False)
+    test_attention_equals_numpy(native_gpu, name, "f32")
 
 
 def _computed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import replace
 from typing import Any
 
 import gguf
@@ -117,6 +118,19 @@ def test_linear_equals_numpy(
                 assert worst < 4e-6, (
                     f"{shape}, {n} rows, {epilogue.name}: {worst:.1e} of the sum of magnitudes"
                 )
+
+
+@pytest.mark.parametrize("kind", [GgmlType.Q4_0, GgmlType.F32], ids=lambda kind: kind.name)
+def test_the_tiles_for_gpus_equal_numpy(native_gpu: NativeGpu, kind: GgmlType) -> None:
+    """On a CPU adapter nothing else would run them."""
+    native_gpu.info = replace(native_gpu.info, software=False)
+    rng = np.random.default_rng(4)
+    weight, meant = uploaded(native_gpu, kind, rng.standard_normal((67, 96)).astype(np.float32))
+    for n in (1, 2, 3, 11):
+        x = rng.standard_normal((n, 96)).astype(np.float32)
+        got = computed(native_gpu, Linear(weight), x, np.zeros((n, 67), np.float32), Epilogue.STORE)
+        want = x.astype(np.float64) @ meant.astype(np.float64).T
+        assert np.max(np.abs(got - want) / (np.abs(x) @ np.abs(meant).T + 1)) < 4e-6
 
 
 def test_convolution_weights_are_reordered_by_tap(gpu: NativeGpu) -> None:

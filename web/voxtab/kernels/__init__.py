@@ -17,7 +17,7 @@ VECTOR_TILES = {"software": (8, 32), "gpu": (32, 8)}
 MATRIX_TILES = {"software": (8, 16), "gpu": (32, 4)}
 # Rows of x a thread of matmat computes at once: the fewest that hold all there are, else the last. 2 and 6 are the
 # acoustic head's: both guidance branches of its last token, or of all three.
-MATRIX_COLUMNS = {"software": (2, 4, 6), "gpu": (2, 4, 6, 8)}
+MATRIX_COLUMNS = {"software": (2, 4, 6), "gpu": (2, 4, 8)}
 # Threads of an attention workgroup, pairs of a head that each owns, and keys of a tile that each scores: several where
 # windows are long, one where they are shorter than a tile would be.
 ATTENTION_THREADS = {"software": 16, "gpu": 64}
