@@ -56,6 +56,10 @@ web/build/voxtab.zip: .venv/.installed web/node_modules/.installed always
 
 # --- make test ------------------------------------------------------------------------------------------------------
 
+# A process a core, four at most: more would starve the software GPU. Whole files in their order, since each process runs
+# what needs Playwright last.
+WORKERS := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+
 .PHONY: test
 test: .venv/.installed-test web/node_modules/.installed built
 	$(call timed,Chromium + GPU adapter + mistral-common,$(BIN)/python -m tests.install_test_tools)
@@ -65,4 +69,4 @@ test: .venv/.installed-test web/node_modules/.installed built
 	$(call timed,biome,npm run --prefix web --silent lint)
 	$(call timed,tsc,npm run --prefix web --silent types)
 	$(call timed,node --test,npm run --prefix web --silent test)
-	@printf '\n== pytest\n'; $(BIN)/pytest
+	@printf '\n== pytest\n'; $(BIN)/pytest $(WORKERS)

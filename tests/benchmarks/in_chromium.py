@@ -1,10 +1,11 @@
 """`voxtab bench` in headless Chromium on SwiftShader, its kernels beside onnxruntime-web's MatMulNBits.
 
+    npm ci --prefix tests/benchmarks
     python -m tests.benchmarks.in_chromium kernels [--group vectors] [--json]
     python -m tests.benchmarks.in_chromium decode|encode|speak [--layers 2] [--context 100 ...] [--tokens 1 ...] [--json]
 
-The engine runs in Pyodide as in a tab, on web/worker/gpu.js. onnxruntime-web (a development dependency in
-web/package.json) gets the same weights and the same adapter, one shape after the other; its answers are checked against
+The engine runs in Pyodide as in a tab, on web/worker/gpu.js. onnxruntime-web (from the package.json beside this, for only
+kernels needs it) gets the same weights and the same adapter, one shape after the other; its answers are checked against
 numpy. Its time includes moving 12 KB in and some more out, under a millisecond.
 """
 
@@ -27,7 +28,7 @@ from tests.server_process import ServerProcess
 from voxtab.bench.kernels import GROUPS, Shape
 from voxtab.bench.report import as_text
 
-ORT = Path(__file__).parents[2] / "web" / "node_modules" / "onnxruntime-web" / "dist"
+ORT = Path(__file__).parent / "node_modules" / "onnxruntime-web" / "dist"
 # Of the server's origin and under its headers, but without an engine of its own.
 BARE_PAGE = "/app/icon.svg"
 REPEATS = 5
@@ -72,6 +73,8 @@ def measured(page: Page, call: str) -> dict[str, Any]:
 
 def onnxruntime(page: Page, shape: Shape) -> dict[str, Any]:
     """Milliseconds of MatMulNBits, and how far its answers are from numpy's."""
+    if not ORT.is_dir():
+        raise SystemExit("onnxruntime-web is not installed. Run: npm ci --prefix tests/benchmarks")
     blocks = made_up_blocks(shape.rows, shape.cols)
     drawn = random.Random(2)
     x = np.array([[drawn.gauss(0, 1) for _ in range(shape.cols)] for _ in range(shape.n)], np.float32)
