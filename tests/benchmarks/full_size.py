@@ -107,7 +107,7 @@ def speak(folder: Path) -> bool:
         report_memory(tab)
     # Caches in f32: on random weights f16's rounding, here one way and there the other, moves a code now and then.
     options = ["--voice", voice["name"], "--kv-cache", "f32"]
-    files = ["--noise", folder / "noise.npy", "-o", folder / "speech.wav"]
+    files = ["--noise", str(folder / "noise.npy"), "-o", str(folder / "speech.wav")]
     native = natively("speak", TEXT, *options, *files, model=shards)
     for name, run in (("Chromium", found), ("native", native)):
         stages = {
