@@ -121,7 +121,7 @@ def test_a_cancelled_load_leaves_nothing_behind(visitor: Visitor) -> None:
 def test_kept_models_can_be_deleted(visitor: Visitor) -> None:
     visitor.page.load(MODEL)
     expect(visitor.page["cache-size"]).to_have_text("2.3 MB")
-    visitor.page.page.get_by_text("Get the 4B model, or open your own").click()
+    visitor.page.page.get_by_text("Get the 4B models, or open your own").click()
     visitor.page["cache-clear"].click()
     expect(visitor.page["cache-size"]).to_have_text("no model")
     assert visitor.kept() == {}

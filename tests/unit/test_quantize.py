@@ -399,7 +399,7 @@ def test_the_command_gives_the_model_its_name(tmp_path: Path) -> None:
     assert read_header(out).metadata["general.name"] == "Voxtral Mini 4B Realtime"
 
 
-@pytest.mark.parametrize("path", ["README.md", "server/templates/index.html.j2"])
+@pytest.mark.parametrize("path", ["README.md", "server/templates/model.html.j2"])
 def test_the_documented_commands_make_a_model_with_its_own_name(path: str, tmp_path: Path) -> None:
     """Following them, the page must not list the model under the folder's name, "checkpoint"."""
     text = (Path(__file__).parents[2] / path).read_text()

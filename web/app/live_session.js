@@ -145,8 +145,13 @@ export class LiveSession {
   #hear(heard) {
     this.#text += heard.text;
     this.#begun = heard.fedSeconds - heard.backlogSeconds;
-    const { text, words } = this.#news ?? { text: "", words: [] };
-    this.#news = { ...heard, text: text + heard.text, words: [...words, ...heard.words] };
+    const before = this.#news ?? { text: "", words: [], tokens: [] };
+    this.#news = {
+      ...heard,
+      text: before.text + heard.text,
+      words: [...before.words, ...heard.words],
+      tokens: [...before.tokens, ...heard.tokens],
+    };
     this.#settle();
     this.#onDelta?.(heard.text, heard);
   }

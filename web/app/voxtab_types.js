@@ -127,6 +127,7 @@ export {};
  * @typedef {object} Heard what is new
  * @property {string} text to append; may be empty
  * @property {Word[]} words finished, in seconds of the whole stream
+ * @property {number[]} tokens ids behind the text, special ones included: one for each 80 ms
  * @property {number} heardSeconds of sound behind the text so far
  * @property {number} fedSeconds
  * @property {number} backlogSeconds of sound that no work has begun on

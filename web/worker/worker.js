@@ -156,9 +156,9 @@ async function listen({ options }, call) {
   const onOpen = (/** @type {number} */ mostBacklogSeconds) =>
     call.emit("open", { stream: call.id, mostBacklogSeconds });
   const onHeard = (/** @type {string} */ json) => {
-    const { text, words, heard_s, fed_s, backlog_s, rtf } = JSON.parse(json);
+    const { text, words, tokens, heard_s, fed_s, backlog_s, rtf } = JSON.parse(json);
     const at = { heardSeconds: heard_s, fedSeconds: fed_s, backlogSeconds: backlog_s };
-    call.emit("heard", { text, words, ...at, rtf });
+    call.emit("heard", { text, words, tokens, ...at, rtf });
   };
   const chosen = JSON.stringify(options ?? {});
   const work = (/** @type {number} */ number) => tab.listen(number, chosen, onOpen, onHeard);

@@ -12,7 +12,7 @@ async function session(options = {}, mostBacklogSeconds = 300) {
     call(method, params, { onEvent } = {}) {
       worker.calls.push([method, params]);
       if (method !== "listen") return worker.refuse ? Promise.reject(worker.refuse) : Promise.resolve({});
-      worker.hear = (heard) => onEvent("heard", { text: "", words: [], ...heard });
+      worker.hear = (heard) => onEvent("heard", { text: "", words: [], tokens: [], ...heard });
       queueMicrotask(() => onEvent("open", { stream: 9, mostBacklogSeconds }));
       return new Promise((resolve, reject) => Object.assign(worker, { finish: resolve, fail: reject }));
     },
@@ -26,10 +26,10 @@ const word = (text) => ({ text, start: 0, end: 1 });
 
 test("what nobody waited for comes in one piece, what somebody waits for at once", async () => {
   const { live, worker } = await session();
-  worker.hear({ text: "one ", words: [word("one")], ...at(1, 2, 1) });
-  worker.hear({ text: "two ", words: [word("two")], ...at(2, 3, 1) });
+  worker.hear({ text: "one ", words: [word("one")], tokens: [5, 6], ...at(1, 2, 1) });
+  worker.hear({ text: "two ", words: [word("two")], tokens: [7], ...at(2, 3, 1) });
   const first = (await live.next()).value;
-  assert.deepEqual(first, { text: "one two ", words: [word("one"), word("two")], ...at(2, 3, 1) });
+  assert.deepEqual(first, { text: "one two ", words: [word("one"), word("two")], tokens: [5, 6, 7], ...at(2, 3, 1) });
   const next = live.next();
   worker.hear({ text: "three", ...at(3, 3, 0) });
   assert.equal((await next).value.text, "three");

@@ -37,7 +37,8 @@ def listen(
     """Listen until the stream is closed; ok: {text, words, segments, stats}.
 
     `on_open(most seconds that may wait)` comes once the stream takes sound, by `feed`. `on_heard` comes after every step,
-    with {text, words, heard_s, fed_s, backlog_s, rtf} as JSON: text to append and the words finished since the last one.
+    with {text, words, tokens, heard_s, fed_s, backlog_s, rtf} as JSON: text to append, the words finished since the last one,
+    the ids behind the text, special ones included.
     """
     return long_call(call, lambda running: _listen(call, running, options_json, on_open, on_heard))
 
@@ -68,6 +69,7 @@ async def _listen(
             told = {
                 "text": heard.text,
                 "words": [word.to_json() for word in heard.words],
+                "tokens": heard.tokens,
                 "heard_s": session.heard_s,
                 "fed_s": session.audio_s,
                 "backlog_s": session.backlog_s,
