@@ -18,7 +18,7 @@ _CREATE = """async (base) => {
   globalThis.vox = await Voxtab.create();
   globalThis.floats = (text) => new Float32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
   globalThis.begin = (work) => {
-    globalThis.run = { megabytes: 0 };
+    globalThis.run = { progress: "" };
     const start = performance.now();
     work().then(
       (result) => { run.result = result; run.seconds = (performance.now() - start) / 1000; },
@@ -26,9 +26,9 @@ _CREATE = """async (base) => {
   };
   return vox.adapter.name;
 }"""
-_LOAD = (
-    """(id) => begin(() => vox.load(id, { onProgress: (p) => { run.megabytes = p.loadedBytes / 1e6; } }))"""
-)
+_LOAD = """(id) => begin(() => vox.load(id, {
+  onProgress: (p) => { run.progress = `${(p.loadedBytes / 1e6).toFixed(0)} MB on the GPU, `; },
+}))"""
 # JavaScript and WASM of the page and its workers, by Chromium's own count (needs cross-origin isolation).
 _MEASURE = "performance.measureUserAgentSpecificMemory().then((measured) => measured.bytes)"
 
@@ -48,15 +48,18 @@ class FullSizeTab:
         return self.run(_LOAD, model, f"loading {model}")
 
     def run(self, script: str, argument: object, what: str) -> tuple[dict[str, Any], float]:
-        """Run a script that calls `begin(work)`: the work's result and seconds. SystemExit when it fails."""
+        """Run a script that calls `begin(work)`: the work's result and seconds. SystemExit when it fails.
+
+        The work may set `run.progress` to what a line about it begins with.
+        """
         self._page.evaluate(script, argument)
         while self._page.evaluate("run.result === undefined"):
             if error := self._page.evaluate("run.error"):
                 raise SystemExit(f"{what} failed: {error}")
             bytes_now = int(self._page.evaluate(_MEASURE))
             self.peak_bytes = max(self.peak_bytes, bytes_now)
-            megabytes = self._page.evaluate("run.megabytes")
-            print(f"  {what}: {megabytes:6.0f} MB on the GPU, page {bytes_now / 1e6:.0f} MB", flush=True)
+            progress = self._page.evaluate("run.progress")
+            print(f"  {what}: {progress}page {bytes_now / 1e6:.0f} MB", flush=True)
             time.sleep(2)
         found = self._page.evaluate("run")
         return found["result"], found["seconds"]

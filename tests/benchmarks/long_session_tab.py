@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.long_session_tab [--minutes 180]
 
-With the model that `long_session` makes up for the same question natively. Prints a line every ten minutes: GPU bytes,
+With the model that `long_session` makes up for the same question natively. Looks every ten minutes: GPU bytes,
 the WebAssembly heap, JavaScript and WebAssembly memory by Chromium's own count, milliseconds a token. Fails where one of
 the three differs by more than 1 % between minute 10 and the end.
 """
@@ -35,7 +35,7 @@ _LISTEN = """([talk, piece, minutes, lookSeconds]) => begin(async () => {
     for await (const news of live) {
       heard = news.heardSeconds;
       words += news.words.length;
-      run.megabytes = heard / 60;  // what the line on the terminal counts
+      run.progress = `minute ${(heard / 60).toFixed(0)}, ${JSON.stringify(looks.at(-1) ?? {})}, `;
       wake();
     }
   })();
