@@ -37,8 +37,8 @@ def listen(
     """Listen until the stream is closed; ok: {text, words, segments, stats}.
 
     `on_open(most seconds that may wait)` comes once the stream takes sound, by `feed`. `on_heard` comes after every step,
-    with {text, words, tokens, heard_s, fed_s, backlog_s, rtf} as JSON: text to append, the words finished since the last one,
-    the ids behind the text, special ones included.
+    with {text, words, tokens, heard_s, fed_s, backlog_s, rtf} as JSON: text to append, the words finished since the last
+    one, the ids behind the text, special ones included.
     """
     return long_call(call, lambda running: _listen(call, running, options_json, on_open, on_heard))
 
