@@ -161,6 +161,15 @@ def test_a_lost_device_ends_the_run_after_the_results_there_were() -> None:
     assert stub.sessions[-1].freed
 
 
+@pytest.fixture
+def ctrl_c_heard() -> Iterator[None]:
+    """As at a terminal; a process begun in the background of a shell ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_heard")
 def test_ctrl_c_gets_through_in_the_middle_of_a_recording() -> None:
     stub = StubEngine(fault_at=5, fault=lambda: signal.raise_signal(signal.SIGINT))
     results: list[FileResult] = []
