@@ -201,6 +201,12 @@ class Listening:
         waiting = self._sound.end - self._handed + self._run.backlog
         return 0.0 if self._done else waiting / SAMPLE_RATE
 
+    @property
+    def rtf(self) -> float:
+        """Work on the GPU over the sound heard, so far."""
+        seconds = sum(self._seconds.values()) + sum(self._run.seconds.values())
+        return round(seconds / self.heard_s, 4) if self.heard_s else 0.0
+
     def feed(self, pcm: "array[float] | memoryview") -> None:
         """Append mono samples at 16 kHz in [-1, 1], as float32.
 
@@ -357,7 +363,7 @@ class Listening:
             "backlog_s": round(self.backlog_s, 3),
             **{f"{kind}_ms": round(value * 1e3, 1) for kind, value in seconds.items()},
             "tokens_per_s": round(tokens / seconds["decode"], 2) if seconds["decode"] else 0.0,
-            "rtf": round(sum(seconds.values()) / self.heard_s, 4) if self.heard_s else 0.0,
+            "rtf": self.rtf,
             "segments": len(self._segments),
             "gpu_bytes": gpu.gpu_bytes,
             "adapter": gpu.info.name,

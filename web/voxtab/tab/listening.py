@@ -73,7 +73,7 @@ async def _listen(
                 "heard_s": session.heard_s,
                 "fed_s": session.audio_s,
                 "backlog_s": session.backlog_s,
-                "rtf": session.stats()["rtf"],
+                "rtf": session.rtf,
             }
             on_heard(json.dumps(told))
             await call.breathe()
