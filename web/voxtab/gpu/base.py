@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from voxtab.errors import VoxtabError
+from voxtab.kernels.tiles import Tiles, default_tiles
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class Gpu(ABC):
     def __init__(self) -> None:
         self.counters = Counters()
         self.allocated: dict[int, int] = {}
+        self._tiles: Tiles | None = None
         self._unchecked = False
         self._uniforms: dict[bytes, Buffer] = {}
         self._pipelines: dict[tuple[str, tuple[tuple[str, int], ...]], int] = {}
@@ -96,6 +98,15 @@ class Gpu(ABC):
     @property
     def gpu_bytes(self) -> int:
         return sum(self.allocated.values())
+
+    @property
+    def tiles(self) -> Tiles:
+        """How matrix products are cut; what is recorded from now on goes by it."""
+        return self._tiles or default_tiles(self.info.software)
+
+    @tiles.setter
+    def tiles(self, chosen: Tiles) -> None:
+        self._tiles = chosen
 
     def buffer(self, size: int, label: str) -> Buffer:
         """A zeroed buffer of at least `size` bytes."""

@@ -9,15 +9,10 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from voxtab.kernels.tiles import GPU, SOFTWARE
+
 WEIGHT_TYPES = ("q4_0", "q8_0", "f16", "f32", "f32_scalar")
 CACHE_TYPES = ("f16", "f32")
-# Threads of a workgroup, and rows they compute together (matvec) or each (matmat). Loads are what a CPU rasterizer pays
-# for, and many rows share those of the activations; a GPU wants more threads, and fewer registers for each.
-VECTOR_TILES = {"software": (8, 32), "gpu": (32, 8)}
-MATRIX_TILES = {"software": (8, 16), "gpu": (32, 4)}
-# Rows of x a thread of matmat computes at once: the fewest that hold all there are, else the last. 2 and 6 are the
-# acoustic head's: both guidance branches of its last token, or of all three.
-MATRIX_COLUMNS = {"software": (2, 4, 6), "gpu": (2, 4, 8)}
 # Threads of an attention workgroup, pairs of a head that each owns, and keys of a tile that each scores: several where
 # windows are long, one where they are shorter than a tile would be.
 ATTENTION_THREADS = {"software": 16, "gpu": 64}
@@ -43,16 +38,9 @@ def variants() -> list[tuple[str, dict[str, Any]]]:
     found: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in plain]
     found += [("ring_store", {}), ("repack_conv", {}), ("repack_upsampling", {}), ("fold_weight_norm", {})]
     found += [("codec_latent", {}), ("reflect_rows", {})]
+    defaults = dict.fromkeys([*SOFTWARE, *GPU])
     for weight in WEIGHT_TYPES:
-        found += [
-            ("matvec", {"weight": weight, "threads": threads, "rows": rows})
-            for threads, rows in VECTOR_TILES.values()
-        ]
-        found += [
-            ("matmat", {"weight": weight, "threads": threads, "rows": rows, "columns": columns})
-            for adapter, (threads, rows) in MATRIX_TILES.items()
-            for columns in MATRIX_COLUMNS[adapter]
-        ]
+        found += [(tile.kernel, {"weight": weight, **tile.parameters}) for tile in defaults]
         found += [(name, {"weight": weight}) for name in ("embed", "embed_prompt", "embed_codes")]
     for kind in CACHE_TYPES:
         found += [("rope_store", {"cache": kind}), ("norm_store", {"cache": kind})]

@@ -82,7 +82,7 @@ class Recorder:
         weight = layer.weight
         stride = x.width if x_stride is None else x_stride
         values = 1 if layer.bias else 2 if layer.scale else 0
-        adapter = "software" if self.gpu.info.software else "gpu"
+        tile = self.gpu.tiles.serving(n)
         for segment in weight.segments:
             dims = (
                 *(segment.rows, weight.blocks, segment.row_begin, n),
@@ -95,17 +95,8 @@ class Recorder:
                 (3, layer.bias or layer.scale or self._nothing),
                 (4, out.buffer),
             ]
-            if n == 1:
-                threads, rows = kernels.VECTOR_TILES[adapter]
-                tile: dict[str, str | int] = {"weight": weight.kind, "threads": threads, "rows": rows}
-                self._add("matvec", tile, {}, bindings, dims, (ceil_div(segment.rows, rows), 1))
-            else:
-                threads, rows = kernels.MATRIX_TILES[adapter]
-                choice = kernels.MATRIX_COLUMNS[adapter]
-                columns = next((c for c in choice if n <= c), choice[-1])
-                tile = {"weight": weight.kind, "threads": threads, "rows": rows, "columns": columns}
-                grid = (ceil_div(segment.rows, threads * rows), ceil_div(n, columns))
-                self._add("matmat", tile, {}, bindings, dims, grid)
+            grid = (ceil_div(segment.rows, tile.covers[0]), ceil_div(n, tile.covers[1]))
+            self._add(tile.kernel, {"weight": weight.kind, **tile.parameters}, {}, bindings, dims, grid)
         return out
 
     def rms_norm(
