@@ -34,10 +34,11 @@ _MEASURE = "performance.measureUserAgentSpecificMemory().then((measured) => meas
 
 
 class FullSizeTab:
-    """`adapter`: its name. `peak_bytes`: the most memory the page has been seen with, GPU not counted."""
+    """`page`: where `vox` is. `adapter`: its name. `peak_bytes`: the most memory the page has been seen with, GPU not
+    counted."""
 
     def __init__(self, page: Page, url: str) -> None:
-        self._page = page
+        self.page = page
         page.set_default_timeout(0)
         page.goto(f"{url}/api/health")  # our origin and headers, without the page's own worker
         self.adapter: str = page.evaluate(_CREATE, url)
@@ -52,21 +53,21 @@ class FullSizeTab:
 
         The work may set `run.progress` to what a line about it begins with.
         """
-        self._page.evaluate(script, argument)
-        while self._page.evaluate("run.result === undefined"):
-            if error := self._page.evaluate("run.error"):
+        self.page.evaluate(script, argument)
+        while self.page.evaluate("run.result === undefined"):
+            if error := self.page.evaluate("run.error"):
                 raise SystemExit(f"{what} failed: {error}")
-            bytes_now = int(self._page.evaluate(_MEASURE))
+            bytes_now = int(self.page.evaluate(_MEASURE))
             self.peak_bytes = max(self.peak_bytes, bytes_now)
-            progress = self._page.evaluate("run.progress")
+            progress = self.page.evaluate("run.progress")
             print(f"  {what}: {progress}page {bytes_now / 1e6:.0f} MB", flush=True)
             time.sleep(2)
-        found = self._page.evaluate("run")
+        found = self.page.evaluate("run")
         return found["result"], found["seconds"]
 
     def wasm_bytes(self) -> int:
         """The WebAssembly heap, which never shrinks."""
-        heap: int = self._page.evaluate("vox.memory().then((memory) => memory.wasmHeapBytes)")
+        heap: int = self.page.evaluate("vox.memory().then((memory) => memory.wasmHeapBytes)")
         return heap
 
 

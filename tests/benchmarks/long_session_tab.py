@@ -2,94 +2,221 @@
 
     python -m tests.benchmarks.long_session_tab [--minutes 180]
 
-With the model that `long_session` makes up for the same question natively. Looks every ten minutes: GPU bytes,
-the WebAssembly heap, JavaScript and WebAssembly memory by Chromium's own count, milliseconds a token. Fails where one of
-the three differs by more than 1 % between minute 10 and the end.
+With the model that `long_session` makes up for the same question natively. Looks every ten minutes: GPU bytes, the
+WebAssembly heap, JavaScript and WebAssembly memory by Chromium's own count, resident memory of its processes,
+milliseconds a token by the clock and of all its processes' CPU time, which says more where the machine has other work.
+Then the last segment's tokens are compared with a fresh session's that hears the sound from the segment's start on.
+Fails where they differ, and where one of the first three differs by more than 1 % between minute 10 and the end.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import os
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from playwright.sync_api import Page
 
 from shard_tools.split import split_gguf
 from tests.benchmarks.full_size_tab import open_tab
 from tests.benchmarks.long_session import PIECE, smallest_model, spread, talk
 
-# Of the talk, which then begins again.
 _LOOP_S = 300
+"""Of the talk, which then begins again."""
 _LOOK_S = 600
-_LISTEN = """([talk, piece, minutes, lookSeconds]) => begin(async () => {
-  const sound = floats(talk);
-  const live = await vox.listen({ delayMs: 480 });
-  const looks = [];
-  let heard = 0, words = 0, wake = () => {}, since = performance.now();
-  const listening = (async () => {
-    for await (const news of live) {
-      heard = news.heardSeconds;
-      words += news.words.length;
-      run.progress = `minute ${(heard / 60).toFixed(0)}, ${JSON.stringify(looks.at(-1) ?? {})}, `;
-      wake();
-    }
-  })();
-  for (let at = 0; at < minutes * 60 * 16000; at += piece) {
-    live.feed(sound.slice(at % sound.length, (at % sound.length) + piece));
-    while ((at + piece) / 16000 - heard > 30) await new Promise((resolve) => { wake = resolve; });
-    if (heard < (looks.length + 1) * lookSeconds) continue;
-    const msPerToken = (performance.now() - since) / (lookSeconds / 0.08);
-    const { gpuBytes, wasmHeapBytes } = await vox.memory();
-    const { bytes } = await performance.measureUserAgentSpecificMemory();
-    looks.push({ heard, words, msPerToken, gpuBytes, wasmHeapBytes, pageBytes: bytes });
-    since = performance.now();
-  }
-  const { segments, stats } = await live.close();
-  await listening;
-  return { looks, segments: segments.length, stats };
-})"""
+_MOST_TOKENS = 9000
+"""In the longest segment: eleven minutes and the silence around them."""
+
+_BEGIN = """async ([talk, piece, mostTokens, options]) => {
+  const sound = new Float32Array(Uint8Array.from(atob(talk), (c) => c.charCodeAt(0)).buffer);
+  // A stream that hears the talk from sample `start` on.
+  const begin = async (start) => {
+    const live = await vox.listen(options);
+    let at = start, heard = start / 16000, words = 0, tokens = [], wake = () => {};
+    const following = (async () => {
+      for await (const news of live) {
+        heard = start / 16000 + news.heardSeconds;
+        words += news.words.length;
+        tokens = tokens.concat(news.tokens).slice(-mostTokens);
+        wake();
+      }
+    })();
+    return {
+      // What is fed ends at sample `end`, or is no more than 30 s ahead of what was heard.
+      async hear(seconds, end = Infinity) {
+        const from = heard;
+        while (heard < seconds && at < end) {
+          while (at / 16000 - heard > 30) await new Promise((resolve) => { wake = resolve; });
+          const upto = Math.min(at + piece - (at % piece), end);
+          live.feed(sound.slice(at % sound.length, (at % sound.length) + upto - at));
+          at = upto;
+        }
+        return { from, heard, words };
+      },
+      async close() {
+        const { segments, stats } = await live.close();
+        await following;
+        return { fed: at, segments, rtf: stats.rtf, tokens };
+      },
+    };
+  };
+  const freshTokens = async (start, end) => {
+    const fresh = await begin(start);
+    await fresh.hear(Infinity, end);
+    return (await fresh.close()).tokens;
+  };
+  globalThis.long = { stream: await begin(0), freshTokens };
+}"""
+# By Chromium's own count, of the page and its workers (needs cross-origin isolation).
+_PAGE_BYTES = "performance.measureUserAgentSpecificMemory().then((measured) => measured.bytes)"
 
 
-def listen(minutes: float) -> dict[str, Any]:
-    """{looks, segments, stats} of a session in Chromium."""
-    loop = np.concatenate(list(islice(talk(), _LOOP_S * 16000 // PIECE)))
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        split_gguf(smallest_model(folder), folder / "models" / "smallest")
-        with open_tab(folder / "models", folder / "server.txt") as tab:
-            tab.load("smallest")
-            argument = [base64.b64encode(loop.tobytes()).decode(), PIECE, minutes, _LOOK_S]
-            result, _ = tab.run(_LISTEN, argument, "listening")
-    found: dict[str, Any] = result
-    return found
+@dataclass(frozen=True)
+class Look:
+    """How a tab stood when it had heard so much, and what a token took since it was fed for this look: the one before
+    took long itself, and what had been fed by then was heard meanwhile."""
+
+    heard_s: float
+    words: int
+    gpu_bytes: int
+    wasm_heap_bytes: int
+    page_bytes: int
+    resident_bytes: int
+    ms_per_token: float
+    cpu_ms_per_token: float
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What became of a stream: its segments as voxtab.js gives them, the last one's tokens, and those of a stream that
+    heard the same from there on."""
+
+    segments: list[dict[str, Any]]
+    rtf: float
+    last_tokens: list[int]
+    fresh_tokens: list[int]
+
+
+class LongStream:
+    """A stream in a page where `vox` has loaded its model: the same five minutes of talk, over and over."""
+
+    def __init__(self, page: Page, **options: object) -> None:
+        """options: voxtab.js's for a stream."""
+        self._page = page
+        loop = np.concatenate(list(islice(talk(), _LOOP_S * 16000 // PIECE)))
+        encoded = base64.b64encode(loop.tobytes()).decode()
+        page.evaluate(_BEGIN, [encoded, PIECE, _MOST_TOKENS, options])
+
+    def hear(self, seconds: float) -> Look:
+        """Feed it until it has heard so much of the talk."""
+        began, (began_cpu_s, _) = time.perf_counter(), _cpu_and_resident()
+        heard = self._page.evaluate("(seconds) => long.stream.hear(seconds)", seconds)
+        now, (cpu_s, resident) = time.perf_counter(), _cpu_and_resident()
+        tokens = (heard["heard"] - heard["from"]) / 0.08
+        memory = self._page.evaluate("vox.memory()")
+        return Look(
+            heard_s=heard["heard"],
+            words=heard["words"],
+            gpu_bytes=memory["gpuBytes"],
+            wasm_heap_bytes=memory["wasmHeapBytes"],
+            page_bytes=self._page.evaluate(_PAGE_BYTES),
+            resident_bytes=resident,
+            ms_per_token=1000 * (now - began) / tokens,
+            cpu_ms_per_token=1000 * (cpu_s - began_cpu_s) / tokens,
+        )
+
+    def end(self) -> Ending:
+        closed = self._page.evaluate("long.stream.close()")
+        start = round(closed["segments"][-1]["start"] * 16000)
+        fresh = self._page.evaluate("([start, end]) => long.freshTokens(start, end)", [start, closed["fed"]])
+        return Ending(closed["segments"], closed["rtf"], closed["tokens"][-len(fresh) :], fresh)
+
+
+def _cpu_and_resident() -> tuple[float, int]:
+    """CPU seconds used so far by Chromium's renderers and GPU process, where those are descendants of this process, and
+    bytes of memory they have."""
+    stats = {int(pid): fields for pid, fields in _processes()}
+    family = {os.getpid()}
+    while more := {pid for pid, fields in stats.items() if int(fields[1]) in family} - family:
+        family |= more
+    ours = [stats[pid] for pid in family if pid in stats and _is_chromium(pid)]
+    ticks = sum(int(fields[11]) + int(fields[12]) for fields in ours)
+    pages = sum(int(fields[21]) for fields in ours)
+    return ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _processes() -> Iterator[tuple[str, list[str]]]:
+    """Ids, and what /proc/ID/stat says from the third field on."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            yield path.parent.name, path.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+
+
+def _is_chromium(pid: int) -> bool:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"--type=renderer" in words or b"--type=gpu-process" in words
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("--minutes", type=float, default=180)
-    found = listen(parser.parse_args().minutes)
-    for look in found["looks"]:
-        print(
-            f"minute {look['heard'] / 60:5.0f}: GPU {look['gpuBytes'] / 1e6:.3f} MB,"
-            f" WASM heap {look['wasmHeapBytes'] / 1e6:.1f} MB, page {look['pageBytes'] / 1e6:.2f} MB,"
-            f" {look['msPerToken']:.2f} ms a token, {look['words']} words"
-        )
-    print(f"{found['segments']} segments, RTF {found['stats']['rtf']}")
-    grown = {
-        name: spread([look[name] for look in found["looks"]])
-        for name in ("gpuBytes", "wasmHeapBytes", "pageBytes")
-    }
-    slower = found["looks"][-1]["msPerToken"] / found["looks"][0]["msPerToken"]
+    minutes = parser.parse_args().minutes
+    looks = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        split_gguf(smallest_model(folder), folder / "models" / "smallest")
+        with open_tab(folder / "models", folder / "server.txt") as tab:
+            tab.load("smallest")
+            stream = LongStream(tab.page, delayMs=480)
+            for k in range(1, max(1, round(minutes * 60 / _LOOK_S)) + 1):
+                looks.append(stream.hear(min(k * _LOOK_S, minutes * 60)))
+                _report(looks[-1])
+            ending = stream.end()
+    sys.exit(not _flat_and_right(looks, ending))
+
+
+def _report(look: Look) -> None:
     print(
-        ", ".join(f"{name} within {share:.2%}" for name, share in grown.items()),
-        f"ms a token at the end {slower:.3f} of the start",
+        f"minute {look.heard_s / 60:5.0f}: GPU {look.gpu_bytes / 1e6:.3f} MB,"
+        f" WASM heap {look.wasm_heap_bytes / 1e6:.2f} MB, page {look.page_bytes / 1e6:.3f} MB,"
+        f" processes {look.resident_bytes / 1e6:.0f} MB,"
+        f" {look.ms_per_token:.2f} ms a token, {look.cpu_ms_per_token:.2f} ms of CPU, {look.words} words",
+        flush=True,
     )
-    sys.exit(any(share > 0.01 for share in grown.values()))
+
+
+def _flat_and_right(looks: list[Look], ending: Ending) -> bool:
+    grown = {
+        name: spread([getattr(look, name) for look in looks])
+        for name in ("gpu_bytes", "wasm_heap_bytes", "page_bytes")
+    }
+    first, last = looks[0], looks[-1]
+    equal = ending.last_tokens == ending.fresh_tokens
+    print(f"{len(ending.segments)} segments, RTF {ending.rtf}")
+    print(", ".join(f"{name} within {share:.2%}" for name, share in grown.items()))
+    print(
+        f"at the end a token takes {last.ms_per_token / first.ms_per_token:.3f} of the time of the start,"
+        f" {last.cpu_ms_per_token / first.cpu_ms_per_token:.3f} of the CPU time"
+    )
+    print(
+        f"the last {len(ending.last_tokens)} tokens",
+        "equal a fresh session's" if equal else "DIFFER from a fresh session's",
+    )
+    return equal and all(share <= 0.01 for share in grown.values())
 
 
 if __name__ == "__main__":
