@@ -45,6 +45,32 @@ def listen(tab: Tab, wav: bytes, delay_ms: int, feed: tuple[list[int], list[int]
     return found
 
 
+# Two streams, stepped in turns.
+_STEP = """async ([wav, delays, budget]) => {
+  const pcm = await vox.decode(new File([tab.bytes(wav)], "recording.wav"));
+  const open = (delayMs) => vox.listen({ delayMs, stepwise: true });
+  const streams = await Promise.all(delays.map(open));
+  const tokens = streams.map(() => []);
+  const most = streams.map(() => 0);
+  const stepAll = () => Promise.all(streams.map(async (live, k) => {
+    const heard = await live.step(budget);
+    tokens[k].push(...heard.tokens);
+    most[k] = Math.max(most[k], heard.tokens.length);
+  }));
+  const half = pcm.length >> 1;
+  for (const live of streams) live.feed(pcm.subarray(0, half));
+  while (!streams.every((live) => live.idle)) await stepAll();
+  const early = tokens.map((those) => those.length);
+  for (const live of streams) {
+    live.feed(pcm.subarray(half));
+    live.close();
+  }
+  while (!streams.every((live) => live.done)) await stepAll();
+  const texts = await Promise.all(streams.map(async (live) => (await live.result).text));
+  return { tokens, most, early, texts };
+}"""
+
+
 @pytest.fixture(scope="module", params=SETS)
 def golden(request: pytest.FixtureRequest, tab: Tab, data: Path) -> tuple[Tab, Path]:
     tab.load(f"{request.param}-q4_0")
@@ -87,3 +113,34 @@ def test_the_demo_model_writes_what_it_writes_of_the_whole_file(demo: Demo, dela
     assert got["tokens"][: len(whole["tokens"])] == whole["tokens"]
     assert (got["text"], got["words"]) == (whole["text"], whole["words"])
     assert whole["text"].startswith("good morning")
+
+
+def test_two_stepwise_streams_taking_turns_write_each_its_own_tokens(demo: Demo) -> None:
+    delays = (240, 960)
+    encoded = base64.b64encode(demo.wav).decode()
+    got = demo.tab.page.evaluate(_STEP, [encoded, delays, 4])
+    for k, delay_ms in enumerate(delays):
+        whole = demo.whole[delay_ms]
+        assert got["tokens"][k][: len(whole["tokens"])] == whole["tokens"]
+        assert got["texts"][k] == whole["text"]
+        assert 0 < got["early"][k] < len(whole["tokens"])
+        assert got["most"][k] <= 4 * 2  # of one submit that a step makes, and of one before that it takes in
+
+
+def test_steps_that_make_no_sense_are_refused(demo: Demo) -> None:
+    refusals = demo.tab.page.evaluate(
+        """async () => {
+          const stepwise = await vox.listen({ stepwise: true });
+          const steady = await vox.listen();
+          const code = (promise) => promise.then(() => "none", (error) => error.code);
+          const codes = [
+            await code(stepwise.step(0)), await code(stepwise.step(1.5)), await code(steady.step()),
+            await code(vox.listen({ stepwise: 1 })), await code(vox.listen({ segmentSeconds: 0.5 })),
+          ];
+          for (const live of [stepwise, steady]) live.close();
+          while (!stepwise.done) await stepwise.step();
+          await steady.result;
+          return codes;
+        }"""
+    )
+    assert refusals == ["option-invalid"] * 5

@@ -36,7 +36,9 @@ export function listenOptions(options) {
     delay_ms: options.delayMs,
     kv_window: options.kvWindow,
     submit_ms: options.submitMs,
+    segment_s: options.segmentSeconds,
     cache: options.cache,
+    stepwise: options.stepwise,
   });
 }
 

@@ -7,11 +7,22 @@ import { asVoxtabError, VoxtabError } from "./errors.js";
 /** @typedef {import("./voxtab_types.js").ListenOptions} ListenOptions */
 /** @typedef {import("./voxtab_types.js").ListenResult} ListenResult */
 /** @typedef {{resolve: (next: IteratorResult<Heard, undefined>) => void, reject: (error: unknown) => void}} Waiting */
+/** @typedef {{resolve: (heard: Heard) => void, reject: (error: unknown) => void}} Step */
 /** @typedef {{stream: number, mostBacklogSeconds: number}} Opened */
+
+/** Pieces of text that are kept apart; a string that was put together from more takes ten times the memory of its letters. */
+const MOST_PIECES = 1000;
 
 /**
  * A stream that listens until it is closed. `for await (const { text } of live)` tells what is new; what nobody waited for
  * comes in one piece. Leaving the loop leaves the stream open.
+ *
+ * One that was opened stepwise works only when told to:
+ *
+ *     live.feed(pcm);
+ *     while (!live.idle) show((await live.step()).text);
+ *     live.close();
+ *     while (!live.done) show((await live.step()).text);
  * @implements {AsyncIterableIterator<Heard>}
  */
 export class LiveSession {
@@ -27,7 +38,23 @@ export class LiveSession {
   #failure = null;
   /** Why the last piece was not taken, to be told with the next one. @type {VoxtabError | null} */
   #refusal = null;
-  #text = "";
+  /** The text so far, all but its latest pieces in the first. */
+  #pieces = [""];
+  /** Told as it is now, where a step brought nothing. @type {Heard} */
+  #latest = {
+    text: "",
+    words: [],
+    tokens: [],
+    heardSeconds: 0,
+    fedSeconds: 0,
+    backlogSeconds: 0,
+    rtf: 0,
+  };
+  #idle = false;
+  #done = false;
+  /** Asked for, in order. @type {Step[]} */
+  #steps = [];
+  #iterated = false;
   /** @type {Heard | null} */
   #news = null;
   /** @type {Waiting[]} */
@@ -69,7 +96,7 @@ export class LiveSession {
       () => this.#end(),
       (thrown) => {
         const error = asVoxtabError(thrown);
-        error.partialText = this.#text;
+        error.partialText = this.#pieces.join("");
         this.#failure = error;
         this.#end();
       },
@@ -120,7 +147,41 @@ export class LiveSession {
     await this.#rpc.call("setDelay", { stream: this.#opened.stream, delayMs });
   }
 
-  /** No more sound comes. @returns {Promise<ListenResult>} when the last words are out */
+  /**
+   * Work on at most `budget` tokens (80 ms each) of sound, in a stream that was opened stepwise. A step that finds nothing
+   * to do brings no text.
+   * @param {number} [budget] 64 where none is given, and at most
+   * @returns {Promise<Heard>} what is new; rejects with option-invalid, or with what ended the stream
+   */
+  step(budget) {
+    if (this.#failure) return Promise.reject(this.#failure);
+    if (this.done) return Promise.resolve(this.#latest);
+    return new Promise((resolve, reject) => {
+      const step = { resolve, reject };
+      this.#steps.push(step);
+      this.#rpc.call("step", { stream: this.#opened.stream, budget }).catch((error) => {
+        this.#steps = this.#steps.filter((other) => other !== step);
+        reject(error);
+      });
+    });
+  }
+
+  /** @returns {boolean} whether it was closed and all has been written, or something else ended it */
+  get done() {
+    return this.#done || this.#ended;
+  }
+
+  /** @returns {boolean} whether a step would find nothing to do before more sound is fed */
+  get idle() {
+    return (
+      this.done || (this.#idle && !this.#closed && this.#fed - this.#latest.fedSeconds < 0.5 / SAMPLE_RATE)
+    );
+  }
+
+  /**
+   * No more sound comes.
+   * @returns {Promise<ListenResult>} when the last words are out; of a stepwise stream that takes steps
+   */
   close() {
     if (!this.#closed && !this.#ended) {
       this.#closed = true;
@@ -130,34 +191,54 @@ export class LiveSession {
   }
 
   [Symbol.asyncIterator]() {
+    this.#iterated = true;
     return this;
   }
 
   /** @returns {Promise<IteratorResult<Heard, undefined>>} */
   next() {
+    this.#iterated = true;
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
       this.#settle();
     });
   }
 
-  /** @param {Heard} heard */
-  #hear(heard) {
-    this.#text += heard.text;
+  /** @param {Heard & {idle: boolean, done: boolean}} told */
+  #hear({ idle, done, ...heard }) {
+    this.#keep(heard.text);
+    this.#latest = { ...heard, text: "", words: [], tokens: [] };
+    this.#idle = idle;
+    this.#done = done;
     this.#begun = heard.fedSeconds - heard.backlogSeconds;
-    const before = this.#news ?? { text: "", words: [], tokens: [] };
-    this.#news = {
-      ...heard,
-      text: before.text + heard.text,
-      words: [...before.words, ...heard.words],
-      tokens: [...before.tokens, ...heard.tokens],
-    };
+    const step = this.#steps.shift();
+    if (step) step.resolve(heard);
+    if (this.#iterated || !(step || this.#onDelta)) this.#add(heard);
     this.#settle();
     this.#onDelta?.(heard.text, heard);
   }
 
+  /** @param {string} text */
+  #keep(text) {
+    if (text !== "") this.#pieces.push(text);
+    if (this.#pieces.length > MOST_PIECES) this.#pieces = [this.#pieces.join("")];
+  }
+
+  /** To what the iteration has not been told yet. @param {Heard} heard */
+  #add(heard) {
+    /** @type {Pick<Heard, "text" | "words" | "tokens">} */
+    const { text, words, tokens } = this.#news ?? { text: "", words: [], tokens: [] };
+    words.push(...heard.words);
+    tokens.push(...heard.tokens);
+    this.#news = { ...heard, text: text + heard.text, words, tokens };
+  }
+
   #end() {
     this.#ended = true;
+    for (const { resolve, reject } of this.#steps.splice(0)) {
+      if (this.#failure) reject(this.#failure);
+      else resolve(this.#latest);
+    }
     this.#settle();
   }
 

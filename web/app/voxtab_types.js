@@ -120,7 +120,10 @@ export {};
  * @property {number} [kvWindow] past positions the decoder keeps; less is less memory
  * @property {"f16" | "f32"} [cache] how keys and values are kept; "f16" is the default
  * @property {number} [submitMs] about how long one submit may keep the GPU busy; 200 is the default
- * @property {(text: string, heard: Heard) => void} [onDelta] as an iteration would get it, without iterating
+ * @property {number} [segmentSeconds] after which the model begins anew, at the next pause; 600 is the default
+ * @property {boolean} [stepwise] work on the sound only when `step()` is called; else that goes by itself
+ * @property {(text: string, heard: Heard) => void} [onDelta] as an iteration would get it, without iterating: for one that
+ *   begins later nothing is kept then
  * @property {(progress: Progress) => void} [onProgress] of loading again, when the GPU had been lost
  * @property {AbortSignal | null} [signal]
  *

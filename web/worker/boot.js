@@ -27,6 +27,7 @@ const ENGINE_FOLDER = "/home/pyodide/engine";
  * @property {(call: number, pcm: Float32Array) => string} feed to a stream, by the number of its listen
  * @property {(call: number, delayMs: number) => string} set_delay
  * @property {(call: number) => string} close_stream
+ * @property {(call: number, budget?: number) => string} step of a stream that is opened stepwise
  * @property {(call: number) => void} cancel
  * @property {(wordsJson: string, kind: string) => string} captions
  * @property {(bytes: Uint8Array) => string} decode_wav

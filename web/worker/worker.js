@@ -66,6 +66,9 @@ const methods = {
   /** @param {{stream: number}} params */
   closeStream: async ({ stream }) => answer((await engine).tab.close_stream(stream)),
 
+  /** @param {{stream: number, budget?: number}} params */
+  step: async ({ stream, budget }) => answer((await engine).tab.step(stream, budget)),
+
   /** @param {{words: object[], format: string}} params @returns {Promise<string>} the contents of a file */
   captions: async ({ words, format }) => answer((await engine).tab.captions(JSON.stringify(words), format)),
 
@@ -156,9 +159,9 @@ async function listen({ options }, call) {
   const onOpen = (/** @type {number} */ mostBacklogSeconds) =>
     call.emit("open", { stream: call.id, mostBacklogSeconds });
   const onHeard = (/** @type {string} */ json) => {
-    const { text, words, tokens, heard_s, fed_s, backlog_s, rtf } = JSON.parse(json);
+    const { text, words, tokens, heard_s, fed_s, backlog_s, rtf, idle, done } = JSON.parse(json);
     const at = { heardSeconds: heard_s, fedSeconds: fed_s, backlogSeconds: backlog_s };
-    call.emit("heard", { text, words, tokens, ...at, rtf });
+    call.emit("heard", { text, words, tokens, ...at, rtf, idle, done });
   };
   const chosen = JSON.stringify(options ?? {});
   const work = (/** @type {number} */ number) => tab.listen(number, chosen, onOpen, onHeard);

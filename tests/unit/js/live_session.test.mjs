@@ -109,3 +109,58 @@ test("onDelta gets every piece of news, and setDelay goes to the stream", async 
   ]);
   assert.deepEqual(worker.calls.at(-1), ["setDelay", { stream: 9, delayMs: 960 }]);
 });
+
+test("a step gives what it brought, and idle and done tell whether another is worth while", async () => {
+  const { live, worker } = await session();
+  assert.deepEqual([live.idle, live.done], [false, false]);
+  const step = live.step(3);
+  assert.deepEqual(worker.calls.at(-1), ["step", { stream: 9, budget: 3 }]);
+  worker.hear({ text: "one", ...at(0, 0, 0), idle: true, done: false });
+  assert.equal((await step).text, "one");
+  assert.equal(live.idle, true);
+  live.feed(new Float32Array(1280));
+  assert.equal(live.idle, false);
+  live.step();
+  worker.hear({ ...at(0.08, 0.08, 0), idle: true, done: false });
+  assert.equal(live.idle, true);
+  live.close();
+  assert.equal(live.idle, false);
+  const last = live.step();
+  worker.hear({ text: "two", ...at(0.08, 0.08, 0), idle: true, done: true });
+  assert.equal((await last).text, "two");
+  assert.deepEqual([live.idle, live.done], [true, true]);
+  assert.deepEqual(await live.step(), { text: "", words: [], tokens: [], ...at(0.08, 0.08, 0) });
+});
+
+test("a refused step rejects alone, and what ends the stream rejects those that wait", async () => {
+  const { live, worker } = await session();
+  const waiting = live.step();
+  worker.refuse = new VoxtabError("option-invalid", "No.");
+  await assert.rejects(live.step(0), { code: "option-invalid" });
+  worker.hear({ text: "a", ...at(0, 0, 0) });
+  assert.equal((await waiting).text, "a");
+  worker.refuse = null;
+  const last = live.step();
+  worker.fail(new VoxtabError("cancelled", "Stopped."));
+  await assert.rejects(last, { code: "cancelled", partialText: "a" });
+  await assert.rejects(live.step(), { code: "cancelled" });
+  assert.equal(live.done, true);
+});
+
+test("news that onDelta or a step was told is kept only for an iteration that has begun", async () => {
+  const { live, worker } = await session({ onDelta: () => {} });
+  worker.hear({ text: "a", ...at(1, 1, 0) });
+  const next = live.next();
+  worker.hear({ text: "b", ...at(2, 2, 0) });
+  assert.equal((await next).value.text, "b");
+  worker.hear({ text: "c", ...at(3, 3, 0) });
+  assert.equal((await live.next()).value.text, "c");
+});
+
+test("an error tells the text of any number of pieces", async () => {
+  const { live, worker } = await session({ onDelta: () => {} });
+  for (let k = 0; k < 2500; k++) worker.hear({ text: `${k} `, ...at(k, k, 0) });
+  worker.fail(new VoxtabError("device-lost", "Gone."));
+  const said = Array.from({ length: 2500 }, (_, k) => `${k} `).join("");
+  await assert.rejects(live.result, { partialText: said });
+});

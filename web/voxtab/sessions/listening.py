@@ -80,6 +80,14 @@ class ListenOptions:
         )
 
 
+def check_budget(budget: int) -> None:
+    """Raises VoxtabError option-invalid for a step that could not get anywhere."""
+    if budget < 1:
+        raise VoxtabError(
+            "option-invalid", f"A step can't have a budget of {budget}.", "Use 1 token or more."
+        )
+
+
 @dataclass(frozen=True)
 class Heard:
     """What one step brought: text to append, the words that it finished (in seconds of the whole stream), and the ids
@@ -243,7 +251,8 @@ class Listening:
 
     async def step(self, budget: int = MAX_CHUNK_TOKENS) -> Heard:
         """Work on at most `budget` tokens (80 ms each) of sound. Returns at once when there is nothing to do. Raises
-        VoxtabError device-lost or adapter-too-small."""
+        VoxtabError device-lost, adapter-too-small or option-invalid."""
+        check_budget(budget)
         if self._done:
             return Heard()
         if self._handed == 0 and self._first_delay_ms != self.delay_ms:

@@ -7,7 +7,7 @@ taking turns where they wait for it; the worker sees to it that no model is load
 
 from voxtab.tab.calls import cancel
 from voxtab.tab.captions import captions
-from voxtab.tab.listening import close_stream, feed, listen, set_delay
+from voxtab.tab.listening import close_stream, feed, listen, set_delay, step
 from voxtab.tab.loading import check_manifest, forget_device, gpu_bytes, load, loaded_tasks, unload
 from voxtab.tab.sound_file import decode_wav, take_pcm
 from voxtab.tab.speaking import speak
@@ -27,6 +27,7 @@ __all__ = [
     "loaded_tasks",
     "set_delay",
     "speak",
+    "step",
     "take_pcm",
     "transcribe",
     "unload",
