@@ -115,6 +115,7 @@ class LongStream:
         loop = np.concatenate(list(islice(talk(), _LOOP_S * 16000 // PIECE)))
         encoded = base64.b64encode(loop.tobytes()).decode()
         page.evaluate(_BEGIN, [encoded, PIECE, _MOST_TOKENS, options])
+        self._debugger = page.context.new_cdp_session(page)
 
     def hear(self, seconds: float) -> Look:
         """Feed it until it has heard so much of the talk."""
@@ -123,6 +124,7 @@ class LongStream:
         now, (cpu_s, resident) = time.perf_counter(), _cpu_and_resident()
         tokens = (heard["heard"] - heard["from"]) / 0.08
         memory = self._page.evaluate("vox.memory()")
+        self._debugger.send("HeapProfiler.collectGarbage")  # the talk's base64, 26 MB, might be there or not
         return Look(
             heard_s=heard["heard"],
             words=heard["words"],
