@@ -1,0 +1,43 @@
+"""A stream in a tab stays as small as it was over many segments; of three hours: tests/benchmarks/long_session_tab.py."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+import pytest
+
+from tests.benchmarks.long_session import smallest_model, spread
+from tests.benchmarks.long_session_tab import Ending, LongStream, Look
+from tests.e2e.tab import Tab
+
+_LOAD = """async (model) => vox.load(new File([tab.bytes(model)], "smallest.gguf"))"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    looks: list[Look]
+    ending: Ending
+
+
+@pytest.fixture(scope="module")
+def outcome(tab: Tab, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """72 seconds in segments of about 15, looked at every 24: the caches have their size by then."""
+    model = smallest_model(tmp_path_factory.mktemp("model")).read_bytes()
+    tab.page.evaluate(_LOAD, base64.b64encode(model).decode())
+    stream = LongStream(tab.page, talk_s=40, delayMs=480, segmentSeconds=15)
+    return Outcome([stream.hear(seconds) for seconds in (24, 48, 72)], stream.end())
+
+
+def test_memory_does_not_grow_with_the_stream(outcome: Outcome) -> None:
+    looks = outcome.looks
+    assert len(outcome.ending.segments) >= 4
+    assert spread([look.gpu_bytes for look in looks]) < 0.01
+    assert spread([look.wasm_heap_bytes for look in looks]) < 0.01
+    # 48 seconds of sound are 3 MB.
+    assert looks[-1].page_heap_bytes - looks[0].page_heap_bytes < 200_000
+
+
+def test_the_last_segment_is_what_a_fresh_stream_writes(outcome: Outcome) -> None:
+    assert len(outcome.ending.last_tokens) > 100
+    assert outcome.ending.last_tokens == outcome.ending.fresh_tokens
