@@ -8,6 +8,7 @@ from typing import Any
 
 from voxtab.bench.made_up import made_up_matrix
 from voxtab.bench.plain_kernel import PlainMatrix
+from voxtab.bench.presets import SPEAKER, TRANSCRIBER
 from voxtab.bench.timing import copy_rate, seconds
 from voxtab.gpu.base import Buffer, Gpu, Program
 from voxtab.nn.recorder import Recorder, Workspace
@@ -41,6 +42,8 @@ VECTORS = tuple(Shape(*sizes) for sizes in DECODER)
 FLOW = tuple(Shape(*sizes, n=6) for sizes in DECODER[:5])
 MATRICES = tuple(Shape(*sizes, n=n) for n in (38, 256) for sizes in (*_ENCODER, *_LARGE_DECODER))
 GROUPS = {"vectors": VECTORS, "flow": FLOW, "matrices": MATRICES}
+# The groups that a preset's shapes are in.
+GROUPS_OF = {TRANSCRIBER: ("vectors", "matrices"), SPEAKER: ("vectors", "flow")}
 
 # A matrix small enough to stay in a GPU's cache is no measure of its memory: so many bytes are gone through in turn.
 _DISTINCT_BYTES = 192 << 20

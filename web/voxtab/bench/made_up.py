@@ -1,13 +1,14 @@
 """Models of the real shapes with made-up weights: what a benchmark needs of a file, without one."""
 
+import binascii
 import random
 from array import array
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from voxtab.formats.gguf import GgmlType, GgufTensor
 from voxtab.formats.gguf_split import MergedGguf
+from voxtab.formats.tekken import Tekken
 from voxtab.gpu.base import Gpu
 from voxtab.models.asr import AsrModel
 from voxtab.models.asr_config import AsrConfig
@@ -16,14 +17,15 @@ from voxtab.models.load_asr import asr_of
 from voxtab.models.load_tts import tts_of
 from voxtab.models.tensor_loader import TensorLoader
 from voxtab.models.tts import TtsModel
-from voxtab.models.tts_config import TtsConfig, VoiceEntry
+from voxtab.models.tts_config import TtsConfig
 from voxtab.nn.upload import PIECE_BYTES, Upload
 from voxtab.nn.weights import Weight
 
 # Which bytes a made-up tensor's pieces are filled with: the number of the file they claim to come from.
 _Q4_0_FILE, _F32_FILE = 0, 1
 _BLOCK = 18
-VOICE_ROWS = 128
+# 131072 entries, as in the released models.
+_ENTRIES = 130_072
 _Model = TypeVar("_Model", AsrModel, TtsModel)
 
 
@@ -42,23 +44,14 @@ class MadeUpTensors(TensorLoader):
         return _F32_FILE, GgufTensor(name, GgmlType.F32, shape, 0, count * 4)
 
 
-async def made_up_asr(gpu: Gpu, layers: int) -> AsrModel:
-    """The 4B model's shapes, with so many layers in the encoder and in the decoder."""
-    config = AsrConfig.from_gguf({})
-    config = replace(
-        config,
-        encoder=replace(config.encoder, n_layers=layers),
-        decoder=replace(config.decoder, n_layers=layers),
-    )
+async def made_up_asr(gpu: Gpu, config: AsrConfig) -> AsrModel:
     return await _made(gpu, lambda tensors: asr_of(tensors, config))
 
 
-async def made_up_tts(gpu: Gpu, layers: int) -> TtsModel:
-    """The 4B model's shapes with one voice, and so many layers in the backbone."""
-    config = TtsConfig.from_gguf({})
-    voice = VoiceEntry("made_up", "en", VOICE_ROWS)
-    config = replace(config, backbone=replace(config.backbone, n_layers=layers), voices=(voice,))
-    return await _made(gpu, lambda tensors: tts_of(tensors, config, CodecConfig.from_gguf({})))
+async def made_up_tts(gpu: Gpu, config: TtsConfig, codec: CodecConfig | None = None) -> TtsModel:
+    """codec: its sizes; the released model's by default."""
+    sizes = codec or CodecConfig.from_gguf({})
+    return await _made(gpu, lambda tensors: tts_of(tensors, config, sizes))
 
 
 async def made_up_matrix(gpu: Gpu, rows: int, cols: int) -> Weight:
@@ -67,6 +60,14 @@ async def made_up_matrix(gpu: Gpu, rows: int, cols: int) -> Weight:
     weight = upload.matrix(*MadeUpTensors(upload).find("weight", (rows, cols)))
     await _fill(gpu, upload)
     return weight
+
+
+def made_up_tekken() -> Tekken:
+    """A vocabulary that any text can be written in, a byte a token; the others are
+    bytes that no text has."""
+    entries = [bytes([byte]) for byte in range(256)]
+    entries += [bytes([0xFF, *number.to_bytes(3, "big")]) for number in range(_ENTRIES - 256)]
+    return Tekken([binascii.b2a_base64(entry, newline=False).decode() for entry in entries])
 
 
 async def _made(gpu: Gpu, build: Callable[[MadeUpTensors], _Model]) -> _Model:

@@ -3,23 +3,33 @@
 import asyncio
 import json
 from collections.abc import Coroutine
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 
-from voxtab.bench.kernels import GROUPS, bench_kernels
+from voxtab.bench.kernels import GROUPS, GROUPS_OF, bench_kernels
+from voxtab.bench.load import bench_load
+from voxtab.bench.presets import PRESETS, SPEAKER, TRANSCRIBER, sizes, speaker, transcriber
 from voxtab.bench.report import as_text
+from voxtab.bench.session import bench_session
 from voxtab.bench.steps import bench_decode, bench_encode, bench_speak
 from voxtab.cli.errors import reported
 from voxtab.errors import VoxtabError
 from voxtab.gpu.native import NativeGpu
 
 bench = typer.Typer(
-    no_args_is_help=True, help="Measure the engine here, on made-up weights of the 4B models' shapes."
+    no_args_is_help=True,
+    help="Measure the engine here, on made-up weights of the 4B models' shapes. VOXTAB_ADAPTER picks the GPU by a part"
+    " of its name. Only figures of one run compare well: machines drift.",
 )
 
 _Json = Annotated[bool, typer.Option("--json", help="Every figure as JSON.")]
-_Layers = Annotated[int, typer.Option(help="Measure with so many layers; the full model is told from them.")]
+_Preset = Annotated[str, typer.Option(help=f"The model: {' or '.join(PRESETS)}.")]
+_Layers = Annotated[
+    int, typer.Option(min=1, help="Measure with so many layers; the full model is told from them.")
+]
 
 
 @bench.command()
@@ -28,61 +38,96 @@ def kernels(
     group: Annotated[
         list[str] | None, typer.Option(help=f"Only these: {', '.join(GROUPS)}; may be repeated.")
     ] = None,
+    preset: Annotated[str | None, typer.Option(help=f"Only what {' or '.join(PRESETS)} has.")] = None,
     as_json: _Json = False,
 ) -> None:
     """Matrix products beside the plainest kernel and a copy from buffer to buffer."""
-    groups = group or list(GROUPS)
-    for name in groups:
+    for name in group or ():
         if name not in GROUPS:
             raise VoxtabError("option-invalid", f"There is no group {name!r}.", f"Use {', '.join(GROUPS)}.")
-    _print(bench_kernels(NativeGpu(), groups), as_json)
+    if preset is not None:
+        sizes(preset)
+    of_preset = GROUPS if preset is None else GROUPS_OF[preset]
+    _print(bench_kernels(NativeGpu(), [name for name in of_preset if name in (group or GROUPS)]), as_json)
 
 
 @bench.command()
 @reported
 def decode(
+    preset: _Preset = TRANSCRIBER,
     layers: _Layers = 2,
     context: Annotated[
-        list[int] | None, typer.Option(help="Positions before the step; may be repeated.")
+        list[int] | None, typer.Option(min=1, max=8191, help="Positions before the step; may be repeated.")
     ] = None,
     as_json: _Json = False,
 ) -> None:
     """A step of the speech-to-text model's decoder; the floor is its weights at the speed of a copy."""
-    contexts = context or [100, 8000]
-    if layers < 1 or not all(1 <= each < 8192 for each in contexts):
-        raise VoxtabError(
-            "option-invalid", "That is out of range.", "Use 1 layer or more, contexts of 1 to 8191."
-        )
-    _print(bench_decode(NativeGpu(), layers, contexts), as_json)
+    config = transcriber(preset)
+    _print(bench_decode(NativeGpu(), config, layers, context or [100, 8000]), as_json)
 
 
 @bench.command()
 @reported
 def encode(
+    preset: _Preset = TRANSCRIBER,
     layers: _Layers = 2,
-    tokens: Annotated[list[int] | None, typer.Option(help="80 ms each; may be repeated.")] = None,
+    tokens: Annotated[
+        list[int] | None, typer.Option(min=1, max=64, help="80 ms each; may be repeated.")
+    ] = None,
     as_json: _Json = False,
 ) -> None:
     """Chunks of the audio encoder, and of a prompt as long."""
-    sizes = tokens or [1, 16, 64]
-    if layers < 1 or not all(1 <= each <= 64 for each in sizes):
-        raise VoxtabError("option-invalid", "That is out of range.", "Use 1 layer or more, 1 to 64 tokens.")
-    _print(bench_encode(NativeGpu(), layers, sizes), as_json)
+    config = transcriber(preset)
+    _print(bench_encode(NativeGpu(), config, layers, tokens or [1, 16, 64]), as_json)
 
 
 @bench.command()
 @reported
 def speak(
+    preset: _Preset = SPEAKER,
     layers: _Layers = 2,
-    context: Annotated[int, typer.Option(help="Positions before the frame.")] = 200,
+    context: Annotated[int, typer.Option(min=1, max=4095, help="Positions before the frame.")] = 200,
     as_json: _Json = False,
 ) -> None:
     """A frame of speech, 80 ms: backbone, acoustic codes, codec."""
-    if layers < 1 or not 1 <= context < 4096:
-        raise VoxtabError(
-            "option-invalid", "That is out of range.", "Use 1 layer or more, a context of 1 to 4095."
-        )
-    _print(bench_speak(NativeGpu(), layers, context), as_json)
+    config = speaker(preset)
+    _print(bench_speak(NativeGpu(), config, layers, context), as_json)
+
+
+@bench.command()
+@reported
+def load(preset: _Preset = TRANSCRIBER, layers: _Layers = 2, as_json: _Json = False) -> None:
+    """Loading a made-up model from files: reading, checking against the manifest, repacking on the GPU.
+
+    The files are written to the system's temporary folder first, twice (TMPDIR picks another): 0.7 GB with 2 layers, 5 GB
+    with 32. They are read while the system still has them cached, so that a disk's speed is not in the figures.
+    """
+    from voxtab.cli.bench_files import load_ways, write_model  # with numpy, which nothing else here needs
+
+    sizes(preset)
+    gpu = NativeGpu()
+    with TemporaryDirectory(prefix="voxtab-bench-") as folder:
+        write_model(Path(folder), preset, layers)
+        _print(bench_load(gpu, layers, load_ways(gpu, Path(folder))), as_json)
+
+
+@bench.command()
+@reported
+def session(
+    preset: _Preset = TRANSCRIBER,
+    layers: Annotated[
+        int | None,
+        typer.Option(min=1, help="As for the others. [default: all of the model's; 1 on a software adapter]"),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0.08, max=600, help="Of sound. [default: 16; on a software adapter 1]"),
+    ] = None,
+    as_json: _Json = False,
+) -> None:
+    """A whole session: real-time factor, Python's work a step, submits and readbacks, how soon the first token comes."""
+    config = sizes(preset)
+    _print(bench_session(NativeGpu(), config, layers, seconds), as_json)
 
 
 def _print(measuring: Coroutine[Any, Any, dict[str, Any]], as_json: bool) -> None:
