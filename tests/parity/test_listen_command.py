@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,14 +16,22 @@ import soundfile
 import soxr
 from typer.testing import CliRunner
 
+from tests.parity.engine import loaded
 from tests.subtitles import read_subtitles
+from voxtab.cli.listen import _follow
+from voxtab.cli.live_sound import PcmStream, Pieces
 from voxtab.cli.main import app
+from voxtab.errors import VoxtabError
+from voxtab.gpu.native import NativeGpu
+from voxtab.sessions import listening
+from voxtab.sessions.listening import ListenOptions
 
 VOXTAB = str(Path(sys.executable).with_name("voxtab"))
 WEB = Path(__file__).parents[2] / "web"
 MODEL = WEB / "models" / "demo-asr"
 RECORDING = WEB / "samples" / "weather-rms.wav"
 TEXT = "hello computer what is the weather tomorrow"
+FAKE_MICROPHONE = Path(__file__).parents[1] / "fake_microphone"
 
 
 def voxtab(*words: str | Path, sound: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -65,6 +75,71 @@ def test_an_interrupt_ends_the_sound_and_the_last_words_are_written(tmp_path: Pa
     assert [text for _, _, text in read_subtitles("vtt", made.read_text("utf-8"))] == [
         "hello computer what is\nthe weather tomorrow"
     ]
+
+
+def with_microphone(recording: Path | str, end: str = "silence") -> dict[str, str]:
+    """The environment of a command with a microphone that hears a recording; see tests/fake_microphone."""
+    path = os.pathsep.join(filter(None, [str(FAKE_MICROPHONE), os.environ.get("PYTHONPATH")]))
+    fake = {"PYTHONPATH": path, "FAKE_MICROPHONE": str(recording), "FAKE_MICROPHONE_END": end}
+    return os.environ | fake
+
+
+@pytest.mark.usefixtures("native_adapter")
+def test_an_interrupt_ends_the_microphone_and_the_last_words_are_written() -> None:
+    command = [VOXTAB, "listen", "--model", str(MODEL), "--mic"]
+    environment = with_microphone(RECORDING, "overflow")
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        begun = b""
+        while b"computer" not in begun:
+            begun += running.stdout.read(1)
+        running.send_signal(signal.SIGINT)
+        rest = running.stdout.read()
+        assert running.wait() == 0
+        assert "Some sound was lost" in running.stderr.read().decode()
+    assert (begun + rest).decode() == TEXT + "\n"
+
+
+@pytest.mark.usefixtures("native_adapter")
+def test_a_microphone_of_another_rate_is_heard_until_it_is_unplugged(tmp_path: Path) -> None:
+    recording = tmp_path / "48000.wav"
+    sound, rate = soundfile.read(RECORDING, dtype="float32")
+    soundfile.write(recording, soxr.resample(sound, rate, 48000, quality="HQ"), 48000, subtype="FLOAT")
+    environment = with_microphone(recording, "unplugged")
+    command = [VOXTAB, "listen", "--model", str(MODEL), "--mic"]
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode() == TEXT + "\n"
+
+
+def test_without_a_microphone_the_command_says_so_before_it_loads_a_model(tmp_path: Path) -> None:
+    command = [VOXTAB, "listen", "--model", str(tmp_path / "absent.gguf"), "--mic"]
+    done = subprocess.run(command, capture_output=True, env=with_microphone(""), check=False)
+    assert done.returncode == 2
+    assert "error[mic-absent]: No microphone can be opened: Error querying device -1." in done.stderr.decode()
+
+
+def test_when_too_much_waits_listening_ends_and_what_was_heard_is_written(
+    native_adapter: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sound = soundfile.read(RECORDING, dtype="float32")[0]
+    monkeypatch.setattr(listening, "MAX_BACKLOG_S", len(sound) / 16000 + 0.1)
+    session = loaded(NativeGpu(native_adapter), MODEL).listening(ListenOptions(delay_ms=480))
+
+    async def follow() -> None:
+        pieces: Pieces = asyncio.Queue()
+        for piece in (sound.tobytes(), bytes(4 * 16000), bytes(4 * 16000)):
+            pieces.put_nowait(piece)
+        await _follow(session, pieces, PcmStream("f32le", 16000), wait=False)
+
+    with pytest.raises(VoxtabError) as refused:
+        asyncio.run(follow())
+    assert refused.value.code == "backlog-full"
+    assert capsys.readouterr().out == TEXT + "\n"
+    session.free()
 
 
 @pytest.mark.usefixtures("native_adapter")

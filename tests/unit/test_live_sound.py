@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 
 import numpy as np
 import pytest
 import soxr
 
-from voxtab.cli.live_sound import PcmStream, microphone
+from voxtab.cli.live_sound import PcmStream, microphone_rate
 from voxtab.errors import VoxtabError
 
 
@@ -52,11 +51,6 @@ def test_other_formats_are_refused(kind: str, rate: int) -> None:
 
 def test_without_the_library_the_microphone_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-
-    async def listen() -> None:
-        with microphone(asyncio.Queue()):
-            pass
-
     with pytest.raises(VoxtabError, match=r"Install voxtab\[mic\]") as refused:
-        asyncio.run(listen())
+        microphone_rate()
     assert refused.value.code == "mic-absent"

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from voxtab.captions.files import FORMATS, transcript_file
 from voxtab.cli.errors import reported
-from voxtab.cli.live_sound import PcmStream, Pieces, microphone, read_stdin
+from voxtab.cli.live_sound import PcmStream, Pieces, microphone, microphone_rate, read_stdin
 from voxtab.cli.loading import loaded_engine
 from voxtab.errors import VoxtabError
 from voxtab.sessions.listening import MAX_BACKLOG_S, Listening, ListenOptions
@@ -45,6 +45,8 @@ def listen(
     """Write down what is being said, until the sound ends or Ctrl-C is pressed."""
     options = ListenOptions(delay_ms=delay_ms, kv_window=kv_window, cache=kv_cache)
     options.of_segment()
+    if mic:
+        pcm_format, rate = "f32le", microphone_rate()
     PcmStream(pcm_format, rate)
     if export is not None:
         _check_writable(export)
@@ -60,7 +62,7 @@ async def _listen(
     try:
         with ExitStack() as open_sound:
             if mic:
-                pcm_format, rate = "f32le", open_sound.enter_context(microphone(pieces))
+                open_sound.enter_context(microphone(pieces, rate, _say_lost))
             else:
                 read_stdin(pieces)
             _end_on_interrupt(pieces)
@@ -79,16 +81,23 @@ async def _listen(
 
 
 async def _follow(session: Listening, pieces: Pieces, pcm: PcmStream, wait: bool) -> None:
-    """Feed what comes and print what is heard, until the end. `wait`: let sound wait outside when much does inside."""
+    """Feed what comes and print what is heard, until the end. `wait`: let sound wait outside when much does inside.
+
+    Raises VoxtabError for sound that the session refuses, after what was fed before it has been written.
+    """
     begun = False
     fed = False
+    refused: VoxtabError | None = None
     while not session.done:
         while not fed and (session.idle or not pieces.empty()):
             if wait and session.backlog_s > _MOST_WAITING_S:
                 break
             piece = await pieces.get()
-            session.feed(pcm.samples(piece or b"", last=piece is None).data)
-            if piece is None:
+            try:
+                session.feed(pcm.samples(piece or b"", last=piece is None).data)
+            except VoxtabError as error:
+                refused = error
+            if piece is None or refused is not None:
                 session.close()
                 fed = True
         text = (await session.step()).text
@@ -97,6 +106,12 @@ async def _follow(session: Listening, pieces: Pieces, pcm: PcmStream, wait: bool
         print(text, end="", flush=True)
         await asyncio.sleep(0)  # where sound comes in: natively nothing else gives way
     print()
+    if refused is not None:
+        raise refused
+
+
+def _say_lost() -> None:
+    _stderr.print("Some sound was lost: the computer was too busy to take it in.", style="yellow")
 
 
 def _end_on_interrupt(pieces: Pieces) -> None:

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -68,36 +68,49 @@ def read_stdin(pieces: Pieces) -> None:
     threading.Thread(target=read, daemon=True).start()
 
 
+def microphone_rate() -> int:
+    """Samples per second that the default microphone will be asked for: 16000 where the device does that, else its own.
+    Raises VoxtabError mic-absent."""
+    sounddevice = _sounddevice()
+    try:
+        sounddevice.check_input_settings(channels=1, dtype="float32", samplerate=SAMPLE_RATE)
+    except (sounddevice.PortAudioError, ValueError):
+        try:
+            return int(sounddevice.query_devices(kind="input")["default_samplerate"])
+        except (sounddevice.PortAudioError, ValueError) as error:
+            raise _absent(error) from error
+    return SAMPLE_RATE
+
+
 @contextmanager
-def microphone(pieces: Pieces) -> Iterator[int]:
-    """The default microphone's sound on the running loop's queue, as mono f32le; gives the rate. Raises VoxtabError
-    mic-absent."""
+def microphone(pieces: Pieces, rate: int, on_loss: Callable[[], None]) -> Iterator[None]:
+    """The default microphone's sound on the running loop's queue, as mono f32le in pieces of 80 ms. `on_loss`: the
+    computer was too busy to take all of it. Raises VoxtabError mic-absent."""
     sounddevice = _sounddevice()
     loop = asyncio.get_running_loop()
 
-    def put(piece: bytes | None) -> None:
+    def tell(what: Callable[..., None], *about: Any) -> None:
         if not loop.is_closed():
-            loop.call_soon_threadsafe(pieces.put_nowait, piece)
+            loop.call_soon_threadsafe(what, *about)
 
     def heard(data: Any, frames: int, when: Any, status: Any) -> None:
-        put(bytes(data))
+        if status.input_overflow:
+            tell(on_loss)
+        tell(pieces.put_nowait, bytes(data))
 
     try:
-        rate = _rate(sounddevice)
         stream = sounddevice.RawInputStream(
             samplerate=rate,
             blocksize=round(rate * _BLOCK_S),
             channels=1,
             dtype="float32",
             callback=heard,
-            finished_callback=lambda: put(None),
+            finished_callback=lambda: tell(pieces.put_nowait, None),
         )
     except (sounddevice.PortAudioError, ValueError) as error:
-        raise VoxtabError(
-            "mic-absent", f"No microphone can be opened: {error}.", "Connect one, or pipe sound in."
-        ) from error
+        raise _absent(error) from error
     with stream:
-        yield rate
+        yield
 
 
 def _sounddevice() -> Any:
@@ -112,10 +125,7 @@ def _sounddevice() -> Any:
     return sounddevice
 
 
-def _rate(sounddevice: Any) -> int:
-    """16 kHz where the device does that, else its own."""
-    try:
-        sounddevice.check_input_settings(channels=1, dtype="float32", samplerate=SAMPLE_RATE)
-    except sounddevice.PortAudioError:
-        return int(sounddevice.query_devices(kind="input")["default_samplerate"])
-    return SAMPLE_RATE
+def _absent(error: Exception) -> VoxtabError:
+    return VoxtabError(
+        "mic-absent", f"No microphone can be opened: {error}.", "Connect one, or pipe sound in."
+    )
