@@ -104,7 +104,7 @@ def test_linear_equals_numpy(
         buffer = gpu.buffer(values.nbytes, "bias or scale")
         gpu.write(buffer, 0, values.tobytes())
         for n in (1, 3, 11):
-            for epilogue in Epilogue:
+            for epilogue in (Epilogue.STORE, Epilogue.ADD, Epilogue.GELU, Epilogue.SILU_GATE):
                 x = rng.standard_normal((n, cols)).astype(np.float32)
                 before = rng.standard_normal((n, rows)).astype(np.float32)
                 use = rng.integers(3)

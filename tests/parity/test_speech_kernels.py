@@ -136,8 +136,8 @@ def test_three_tokens_see_each_other_in_their_branch(
     for asking in (1, 3):
         bench = Bench(gpu)
         out = bench.rows(np.zeros((3 * branches, heads * head_dim), np.float32))
-        rows = (bench.rows(q), bench.rows(k), bench.rows(v))
-        bench.record.attend_tokens(*rows, places, branches, asking, head_dim, out)
+        rows = bench.rows(np.concatenate([q, k, v], axis=1))
+        bench.record.attend_tokens(rows, places, branches, asking, head_dim, out)
         got = bench.run(out).reshape(3, branches, heads, head_dim)
         for branch in range(branches):
             own = [places[token * branches + branch] for token in range(3)]

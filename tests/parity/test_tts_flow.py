@@ -205,9 +205,10 @@ def test_a_frame_is_one_program_of_no_more_dispatches_than_it_needs(
     model.gpu.free_program(program)
     speaker.free()
     layers, flow_layers = model.config.backbone.n_layers, model.config.acoustic.n_layers
-    # A layer: norm, three projections, rotation, attention, output, and the feed-forward's norm and three matrices.
-    backbone = 11 * layers + 1
-    # The first flow layer shares its norm and projections between branches and gathers rows; none rotates.
-    evaluation = 1 + 4 + 1 + 6 * flow_layers + 4 * (flow_layers - 1) + 2 + 1
-    around = 1 + 5 + 1 + 2 + 1 + 1  # semantic head, hidden token, noise, choice, embedding, advance
+    # A layer: projections, rotation, attention, output, gate and up, the way down. A row alone is normed on its way in.
+    backbone = 6 * layers + 1
+    # The first flow layer shares its projections between branches and gathers rows; the last asks for its queries apart.
+    # None rotates, and the norms of several rows are passes of their own.
+    evaluation = 2 + 1 + 5 * flow_layers + 2 * (flow_layers - 1) + 1 + 2 + 1
+    around = 1 + 2 + 1 + 2 + 1 + 1  # semantic head, hidden token, noise, choice, embedding, advance
     assert program.dispatches == backbone + steps * evaluation + around

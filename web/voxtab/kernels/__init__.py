@@ -37,6 +37,7 @@ def variants() -> list[tuple[str, dict[str, Any]]]:
     )
     found: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in plain]
     found += [("ring_store", {}), ("repack_conv", {}), ("repack_upsampling", {}), ("fold_weight_norm", {})]
+    found += [("interleave_rows", {})]
     found += [("codec_latent", {}), ("reflect_rows", {})]
     defaults = dict.fromkeys([*SOFTWARE, *GPU])
     for weight in WEIGHT_TYPES:

@@ -1,12 +1,10 @@
 // out[t, b] = softmax(q[t, b] . k[u, b] / sqrt(hd) over u) v[u, b]: three tokens that all see each other, in one or two branches b.
-// q, k, v: rows of heads x hd (k, v: heads / group x hd); token t of branch b is row places[t x branches + b] of them, and row
-// t x branches + b of out. Only the first `queries` tokens ask. grid: (heads, branches) workgroups of 32.
-@group(0) @binding(0) var<storage, read> q: array<vec2<f32>>;
-@group(0) @binding(1) var<storage, read> k: array<vec2<f32>>;
-@group(0) @binding(2) var<storage, read> v: array<vec2<f32>>;
-@group(0) @binding(3) var<storage, read_write> out: array<vec2<f32>>;
+// qkv: rows of q, k and v end to end, heads x hd and twice heads / group x hd; token t of branch b is row places[t x branches + b]
+// of them, and row t x branches + b of out: f32[n, heads x hd]. Only the first `queries` tokens ask. grid: (heads, branches) workgroups of 32.
+@group(0) @binding(0) var<storage, read> qkv: array<vec2<f32>>;
+@group(0) @binding(1) var<storage, read_write> out: array<vec2<f32>>;
 struct Dims { heads: u32, group: u32, head_pairs: u32, scale: u32, branches: u32, queries: u32, places: array<vec4<u32>, 2> }
-@group(0) @binding(4) var<uniform> dims: Dims;
+@group(0) @binding(2) var<uniform> dims: Dims;
 
 var<workgroup> scores: array<f32, 9>;
 
@@ -21,14 +19,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let branch = group.y;
   let q_row = dims.heads * pairs;
   let kv_row = q_row / dims.group;
+  let row = q_row + 2u * kv_row;
   let q_at = group.x * pairs;
-  let kv_at = (group.x / dims.group) * pairs;
+  let k_at = q_row + (group.x / dims.group) * pairs;
+  let v_at = k_at + kv_row;
   if (lane < 3u * dims.queries) {
-    let query = place(lane / 3u, branch) * q_row + q_at;
-    let key = place(lane % 3u, branch) * kv_row + kv_at;
+    let query = place(lane / 3u, branch) * row + q_at;
+    let key = place(lane % 3u, branch) * row + k_at;
     var score = 0.0;
     for (var j = 0u; j < pairs; j++) {
-      score += dot(q[query + j], k[key + j]);
+      score += dot(qkv[query + j], qkv[key + j]);
     }
     scores[lane] = score * bitcast<f32>(dims.scale);
   }
@@ -39,9 +39,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let weight = raised / (raised.x + raised.y + raised.z);
     let to = (t * dims.branches + branch) * q_row + q_at;
     for (var j = lane; j < pairs; j += 32u) {
-      var sum = weight.x * v[place(0u, branch) * kv_row + kv_at + j];
-      sum += weight.y * v[place(1u, branch) * kv_row + kv_at + j];
-      sum += weight.z * v[place(2u, branch) * kv_row + kv_at + j];
+      var sum = weight.x * qkv[place(0u, branch) * row + v_at + j];
+      sum += weight.y * qkv[place(1u, branch) * row + v_at + j];
+      sum += weight.z * qkv[place(2u, branch) * row + v_at + j];
       out[to + j] = sum;
     }
   }

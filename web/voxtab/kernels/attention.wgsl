@@ -1,6 +1,6 @@
 // out[i, h] = softmax(q[i, h] . keys / sqrt(hd) - slopes[h] distance) values, over positions max(0, p - window + 1) .. p,
 // p = control x rate + i; slopes (ALiBi): f32[heads], only if HAS_SLOPES.
-// q, out: f32[n, heads x hd]; caches as rope_store or norm_store leave them. Query head h reads kv head h / group.
+// q: rows of heads x hd and more; out: f32[n, heads x hd]; caches as rope_store or norm_store leave them. Query head h reads kv head h / group.
 // Four queries share what is loaded of keys and values: `together` heads of a kv head (1, 2 or 4, a divisor of group) times
 // 4 / together rows. grid: (heads / together, ceil(n together / 4), splits) workgroups of {{ threads }}: tiles of {{ threads * keys }} keys, a running
 // maximum and sum (online softmax); a thread scores {{ keys }} key(s) of a tile and owns {{ pairs }} pair(s) of output lanes, so hd <= {{ 2 * threads * pairs }}.
@@ -14,7 +14,7 @@
 struct Dims {
   heads: u32, group: u32, head_pairs: u32, slots: u32,
   window: u32, scale: u32, rate: u32, n: u32,
-  together: u32, splits: u32,
+  together: u32, splits: u32, q_row_pairs: u32,
 }
 @group(0) @binding(5) var<uniform> dims: Dims;
 @group(0) @binding(6) var<storage, read> slopes: array<f32>;
@@ -38,11 +38,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let row = vec4<u32>(group.y * (4u / dims.together)) + which / dims.together;
   let position = vec4<u32>(control[0] * dims.rate) + row;
   let first = select(vec4<u32>(0u), position + 1u - dims.window, position + 1u > vec4<u32>(dims.window));
-  let at = (min(row, vec4<u32>(dims.n - 1u)) * dims.heads + head) * pairs;
+  let at = (row * dims.heads + head) * pairs;
+  let q_at = min(row, vec4<u32>(dims.n - 1u)) * dims.q_row_pairs + head * pairs;
   let kv_at = head.x / dims.group * pairs;
   let slot_pairs = dims.heads / dims.group * pairs;
   for (var j = lane; j < pairs; j += THREADS) {
-    let a = q[at.x + j]; let b = q[at.y + j]; let c = q[at.z + j]; let d = q[at.w + j];
+    let a = q[q_at.x + j]; let b = q[q_at.y + j]; let c = q[q_at.z + j]; let d = q[q_at.w + j];
     query[2u * j] = vec4<f32>(a.x, b.x, c.x, d.x) * bitcast<f32>(dims.scale);
     query[2u * j + 1u] = vec4<f32>(a.y, b.y, c.y, d.y) * bitcast<f32>(dims.scale);
   }

@@ -115,7 +115,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let row = row0 + i % {{ rows }}u;
     let column = column0 + i / {{ rows }}u;
     if (row < dims.rows && column < dims.n) {
-      finish(dims.row_begin + row, dims.y_offset + column * dims.y_stride + dims.row_begin + row, sums[i]);
+      let up = sums[min(i + 2u, {{ rows * columns - 1 }}u)];
+      finish(dims.row_begin + row, dims.y_offset + column * dims.y_stride, sums[i], up);
     }
   }
 }

@@ -1,19 +1,30 @@
-// y[r] = epilogue(sum_c W[r, c] x[c]); epilogue.wgsl: a bias or scale a row, then GELU and the like
+// y[r] = epilogue(sum_c W[r, c] x[c]); epilogue.wgsl: a bias or scale a row, then GELU and the like; x may be normed on its way in
 // W: rows x cols, see weights.wgsl; x: f32[cols] at x_offset; y: f32[rows] at y_offset + row_begin.
 // grid: ceil(rows / {{ rows }}) workgroups of {{ threads }} threads. Every thread takes each {{ threads }}th block of all {{ rows }} rows, so one
 // load of x serves {{ rows }} rows. Bytes read: the weights once.
 {% import "weights.wgsl" as w %}
+{% import "norm_input.wgsl" as norm %}
 {{ w.bindings(weight) }}
 @group(0) @binding(2) var<storage, read> x: array<{{ w.value_type(weight) }}>;
 @group(0) @binding(3) var<storage, read> row_values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 {% include "linear_dims.wgsl" %}
+{{ norm.binding(weight) }}
 
 const ROWS = {{ rows }}u;
 const THREADS = {{ threads }}u;
 var<workgroup> partial: array<f32, {{ rows * threads }}>;
+var<workgroup> partial_squares: array<f32, {{ threads }}>;
 
 {% include "epilogue.wgsl" %}
+
+fn row_sum(r: u32) -> f32 {
+  var sum = 0.0;
+  for (var t = 0u; t < THREADS; t++) {
+    sum += partial[r * THREADS + t];
+  }
+  return sum;
+}
 
 @compute @workgroup_size({{ threads }})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -29,14 +40,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   var sum{{ r }} = 0.0;
 {% endfor %}
   let x0 = dims.x_offset / {{ "1" if weight == "f32_scalar" else "4" }}u;
+  var squares = 0.0;
   for (var b = lane; b < blocks; b += THREADS) {
 {% if weight == "q4_0" %}
     // Nibbles are masked in place and never shifted; the activation carries the power of two instead. They become floats as
     // signed integers, for which CPU adapters have an instruction.
     let xb = x0 + b * 8u;
     let step = vec4<f32>(1.0, 0.00390625, 0.0000152587890625, 0.000000059604644775390625);
-    let a0 = x[xb]; let a1 = x[xb + 1u]; let a2 = x[xb + 2u]; let a3 = x[xb + 3u];
-    let a4 = x[xb + 4u]; let a5 = x[xb + 5u]; let a6 = x[xb + 6u]; let a7 = x[xb + 7u];
+    var a0 = x[xb]; var a1 = x[xb + 1u]; var a2 = x[xb + 2u]; var a3 = x[xb + 3u];
+    var a4 = x[xb + 4u]; var a5 = x[xb + 5u]; var a6 = x[xb + 6u]; var a7 = x[xb + 7u];
+{{ norm.gather(weight, ["a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7"]) }}
     // The 8 in (q - 8) d, for the whole block at once; the topmost nibble of a word has it already.
     let offset = 8.0 * (dot(a0 + a1 + a2 + a3, vec4<f32>(1.0)) + dot((a4 + a5 + a6 + a7).xyz, vec3<f32>(1.0)));
     let low = vec4<u32>(0x0000000Fu, 0x00000F00u, 0x000F0000u, 0x0F000000u);
@@ -61,9 +74,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let xb = x0 + b * 8u;
     let step = vec4<f32>(1.0, 0.00390625, 0.0000152587890625, 0.000000059604644775390625);
     let byte = vec4<u32>(0x000000FFu, 0x0000FF00u, 0x00FF0000u, 0xFF000000u);
+{% for v in range(8) %}
+    var a{{ v }} = x[xb + {{ v }}u];
+{% endfor %}
+{{ norm.gather(weight, ["a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7"]) }}
     var total = vec3<f32>(0.0);
 {% for v in range(8) %}
-    let raw{{ v }} = x[xb + {{ v }}u]; total += raw{{ v }}.xyz; let a{{ v }} = raw{{ v }} * step;
+    total += a{{ v }}.xyz; a{{ v }} *= step;
 {% endfor %}
     let offset = 128.0 * dot(total, vec3<f32>(1.0));
 {% for r in range(0, rows, 4) %}
@@ -81,8 +98,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
 {% endfor %}
 {% elif weight == "f16" %}
-    let a0 = x[x0 + b * 2u];
-    let a1 = x[x0 + b * 2u + 1u];
+    var a0 = x[x0 + b * 2u];
+    var a1 = x[x0 + b * 2u + 1u];
+{{ norm.gather(weight, ["a0", "a1"]) }}
 {% for r in range(rows) %}
     {
       let q = quants[row{{ r }} * blocks + b];
@@ -90,12 +108,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
 {% endfor %}
 {% elif weight == "f32" %}
-    let a = x[x0 + b];
+    var a = x[x0 + b];
+{{ norm.gather(weight, ["a"]) }}
 {% for r in range(rows) %}
     sum{{ r }} += dot(quants[row{{ r }} * blocks + b], a);
 {% endfor %}
 {% else %}
-    let a = x[x0 + b];
+    var a = x[x0 + b];
+{{ norm.gather(weight, ["a"]) }}
 {% for r in range(rows) %}
     sum{{ r }} += quants[row{{ r }} * blocks + b] * a;
 {% endfor %}
@@ -104,15 +124,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 {% for r in range(rows) %}
   partial[{{ r }}u * THREADS + lane] = sum{{ r }};
 {% endfor %}
+  partial_squares[lane] = squares;
   workgroupBarrier();
+  var all_squares = 0.0;
+  for (var t = 0u; t < THREADS; t++) {
+    all_squares += partial_squares[t];
+  }
+  let factor = {{ norm.factor(weight, "all_squares") }};
   for (var r = lane; r < ROWS; r += THREADS) {
     let row = first_row + r;
     if (row < dims.rows) {
-      var sum = 0.0;
-      for (var t = 0u; t < THREADS; t++) {
-        sum += partial[r * THREADS + t];
+      var up = 0.0;
+      if (dims.epilogue == 4u && (r & 2u) == 0u) {
+        up = row_sum(r + 2u) * factor;
       }
-      finish(dims.row_begin + row, dims.y_offset + dims.row_begin + row, sum);
+      finish(dims.row_begin + row, dims.y_offset, row_sum(r) * factor, up);
     }
   }
 }

@@ -1,27 +1,27 @@
 // RMS-normalizes q in place, and k on its way into the cache, over the whole rows; stores v.
-// q, k, v: f32[n, width]; q_norm, k_norm: f32[width]; caches: [slots, width / 2] pairs, slot = position % slots,
+// qkv: f32[n, 3 width], q, k and v end to end; q_norm, k_norm: f32[width]; caches: [slots, width / 2] pairs, slot = position % slots,
 // position = control x rate + row. grid: n workgroups of 64, one a row. eps arrives as its bits.
 {% import "cache_pairs.wgsl" as c %}
-@group(0) @binding(0) var<storage, read_write> q: array<vec2<f32>>;
-@group(0) @binding(1) var<storage, read> k: array<vec2<f32>>;
-@group(0) @binding(2) var<storage, read> v: array<vec2<f32>>;
-@group(0) @binding(3) var<storage, read> q_norm: array<vec2<f32>>;
-@group(0) @binding(4) var<storage, read> k_norm: array<vec2<f32>>;
-@group(0) @binding(5) var<storage, read_write> keys: array<{{ c.pair_type(cache) }}>;
-@group(0) @binding(6) var<storage, read_write> values: array<{{ c.pair_type(cache) }}>;
-@group(0) @binding(7) var<storage, read> control: array<u32>;
+@group(0) @binding(0) var<storage, read_write> qkv: array<vec2<f32>>;
+@group(0) @binding(1) var<storage, read> q_norm: array<vec2<f32>>;
+@group(0) @binding(2) var<storage, read> k_norm: array<vec2<f32>>;
+@group(0) @binding(3) var<storage, read_write> keys: array<{{ c.pair_type(cache) }}>;
+@group(0) @binding(4) var<storage, read_write> values: array<{{ c.pair_type(cache) }}>;
+@group(0) @binding(5) var<storage, read> control: array<u32>;
 struct Dims { pairs: u32, slots: u32, rate: u32, eps: u32 }
-@group(0) @binding(8) var<uniform> dims: Dims;
+@group(0) @binding(6) var<uniform> dims: Dims;
 // Sums of squares of q and k.
 var<workgroup> partial: array<vec2<f32>, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let base = group.x * dims.pairs;
+  let q = group.x * 3u * dims.pairs;
+  let k = q + dims.pairs;
+  let v = k + dims.pairs;
   var squares = vec2<f32>(0.0);
   for (var p = lane; p < dims.pairs; p += 64u) {
-    let a = q[base + p];
-    let b = k[base + p];
+    let a = qkv[q + p];
+    let b = qkv[k + p];
     squares += vec2<f32>(dot(a, a), dot(b, b));
   }
   partial[lane] = squares;
@@ -33,8 +33,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let scale = inverseSqrt(total / f32(2u * dims.pairs) + bitcast<f32>(dims.eps));
   let slot = ((control[0] * dims.rate + group.x) % dims.slots) * dims.pairs;
   for (var p = lane; p < dims.pairs; p += 64u) {
-    q[base + p] *= scale.x * q_norm[p];
-    keys[slot + p] = {{ c.pack(cache, "k[base + p] * scale.y * k_norm[p]") }};
-    values[slot + p] = {{ c.pack(cache, "v[base + p]") }};
+    keys[slot + p] = {{ c.pack(cache, "qkv[k + p] * scale.y * k_norm[p]") }};
+    values[slot + p] = {{ c.pack(cache, "qkv[v + p]") }};
+    qkv[q + p] *= scale.x * q_norm[p];
   }
 }

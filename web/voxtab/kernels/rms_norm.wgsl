@@ -1,12 +1,10 @@
-// y[i] = x[row + i] / sqrt(mean(x[row + i]^2) + eps) * weight * (1 + ada)     ada: f32 at ada_offset, only if HAS_ADA
+// y[i] = x[row + i] / sqrt(mean(x[row + i]^2) + eps) * gain     gain: f32[width] at gain_offset
 // grid: n workgroups of 64, one a row. eps arrives as its bits.
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> weight: array<f32>;
-@group(0) @binding(2) var<storage, read> ada: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
-struct Dims { width: u32, row: u32, ada_offset: u32, eps: u32 }
-@group(0) @binding(4) var<uniform> dims: Dims;
-override HAS_ADA: u32 = 0u;
+@group(0) @binding(1) var<storage, read> gain: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+struct Dims { width: u32, row: u32, gain_offset: u32, eps: u32 }
+@group(0) @binding(3) var<uniform> dims: Dims;
 var<workgroup> partial: array<f32, 64>;
 
 @compute @workgroup_size(64)
@@ -25,10 +23,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   }
   let scale = inverseSqrt(total / f32(dims.width) + bitcast<f32>(dims.eps));
   for (var c = lane; c < dims.width; c += 64u) {
-    var value = x[base + c] * scale * weight[c];
-    if (HAS_ADA == 1u) {
-      value *= 1.0 + ada[dims.ada_offset + c];
-    }
-    y[group.x * dims.width + c] = value;
+    y[group.x * dims.width + c] = x[base + c] * scale * gain[dims.gain_offset + c];
   }
 }

@@ -8,7 +8,10 @@
    f32_scalar  block of 1: f32, for rows not divisible by 4
 
    Blocks of the first two lie in quads: the same block of rows 4i .. 4i + 3, end to end, a cache line of q4_0; then the next
-   block of those rows. Their f16 scales are the halves of a vec2<u32>. Both are at (row / 4) x blocks + b. -#}
+   block of those rows. Their f16 scales are the halves of a vec2<u32>. Both are at (row / 4) x blocks + b.
+
+   The two matrices of a gated layer lie in one, their rows taking turns: 4i and 4i + 1 are the gate's 2i and 2i + 1, the next two
+   are the other's. -#}
 {% macro block_elements(weight) %}{{ {"q4_0": 32, "q8_0": 32, "f16": 8, "f32": 4, "f32_scalar": 1}[weight] }}{% endmacro %}
 {% macro quant_type(weight) %}{{ {"f32": "vec4<f32>", "f32_scalar": "f32"}.get(weight, "vec4<u32>") }}{% endmacro %}
 {% macro value_type(weight) %}{{ "f32" if weight == "f32_scalar" else "vec4<f32>" }}{% endmacro %}

@@ -8,7 +8,7 @@ The 4B model: encoder 32 x 1280 (32 heads x 64, FFN 5120, window 750), adapter 5
 Facts and their sources: web/voxtab/README.md.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from voxtab.gpu.base import Buffer, Gpu, Program
 from voxtab.models.asr_config import AsrConfig
@@ -16,7 +16,7 @@ from voxtab.models.asr_state import MAX_CHUNK_TOKENS, AsrState
 from voxtab.models.log_mel import FREQUENCIES, HOP, WINDOW
 from voxtab.nn.block import TransformerBlock
 from voxtab.nn.recorder import Epilogue, Recorder, Workspace
-from voxtab.nn.weights import Linear, Tensor
+from voxtab.nn.weights import Linear, Norm, Tensor
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class AudioEncoder:
     conv0: Linear
     conv1: Linear
     blocks: tuple[TransformerBlock, ...]
-    norm: Buffer
+    norm: Norm
     adapter0: Linear
     adapter2: Linear
 
@@ -42,7 +42,7 @@ class TextDecoder:
     blocks: tuple[TransformerBlock, ...]
     ada0: tuple[Linear, ...]
     ada2: tuple[Linear, ...]
-    norm: Buffer
+    norm: Norm
 
 
 class AsrModel:
@@ -109,7 +109,7 @@ class AsrModel:
             record.copy_rows(self.conv_out(), x, positions)
         for block, cache in zip(encoder.blocks, state.encoder_caches, strict=True):
             block(record, x, positions, cache, state.encoder_rope)
-        out = record.rms_norm(x, encoder.norm, config.encoder.norm_eps, self.enc_out(), positions)
+        out = record.rms_norm(x, encoder.norm, self.enc_out(), positions)
 
         # Four positions end to end are one row of the adapter's input: the same memory, read four times as wide.
         wide = Tensor(out.buffer, dim * config.downsample_factor)
@@ -126,15 +126,15 @@ class AsrModel:
         config, decoder = self.config, self.decoder
         record = Recorder(self.gpu, state.decoder_position, self._decoder_scratch)
         scratch = self._decoder_scratch
-        eps = config.decoder.norm_eps
         slots = (state.token_slots, state.audio_slots)
         x = scratch("x", config.decoder.dim)
         record.embed(decoder.embedding.weight, state.tokens, state.audio, slots, x, n)
         for i, (block, cache) in enumerate(zip(decoder.blocks, state.decoder_caches, strict=True)):
-            block(record, x, n, cache, state.decoder_rope, (state.ada, i * config.decoder.dim))
+            conditioned = replace(block.ffn_norm, gain=state.ffn_gains.buffer, offset=i * config.decoder.dim)
+            block(record, x, n, cache, state.decoder_rope, conditioned)
         if head:
             last = Tensor(x.buffer, x.width, row=n - 1)
-            h = record.rms_norm(last, decoder.norm, eps, scratch("h", x.width), 1)
+            h = record.normed(last, decoder.norm, 1)
             logits = record.linear(decoder.embedding, h, state.logits, 1)
             options = state.options
             record.choose_token(
@@ -150,13 +150,18 @@ class AsrModel:
         return record.finish()
 
     def record_time_conditioning(self, state: AsrState) -> Program:
-        """ada[i] = W2_i gelu(W0_i t): constant for a session, as the delay is."""
+        """ffn_gains[i] = gain_i (1 + W2_i gelu(W0_i t)): constant for a session, as the delay is."""
         record = Recorder(self.gpu, state.decoder_position, self._decoder_scratch)
-        dim = self.config.decoder.dim
-        for i, (first, second) in enumerate(zip(self.decoder.ada0, self.decoder.ada2, strict=True)):
-            time = Tensor(state.time, dim)
+        decoder, dim = self.decoder, self.config.decoder.dim
+        time = Tensor(state.time, dim)
+        for i, (block, first, second) in enumerate(
+            zip(decoder.blocks, decoder.ada0, decoder.ada2, strict=True)
+        ):
+            gain = block.ffn_norm.gain
             hidden = record.linear(
                 first, time, self._decoder_scratch("ada", first.weight.rows), 1, Epilogue.GELU
             )
-            record.linear(second, hidden, Tensor(state.ada, dim, row=i), 1)
+            row = replace(state.ffn_gains, row=i)
+            record.copy_rows(Tensor(gain, dim), row, 1)
+            record.linear(Linear(second.weight, scale=gain), hidden, row, 1, Epilogue.ADD)
         return record.finish()

@@ -121,7 +121,10 @@ class AsrState:
         self.token_slots = _TOKEN_SLOTS + self.prompt_length
         self.tokens = Tensor(self._buffer(self.token_slots * 4, "tokens"), 1)
         self.time = self._buffer(decoder.dim * 4, "time embedding")
-        self.ada = self._buffer(decoder.n_layers * decoder.dim * 4, "time conditioning")
+        # What the feed-forwards' norms multiply with: their own gains conditioned on the delay, a row a layer.
+        self.ffn_gains = Tensor(
+            self._buffer(decoder.n_layers * decoder.dim * 4, "time conditioning"), decoder.dim
+        )
         self.logits = Tensor(self._buffer(config.vocab_size * 4, "logits"), config.vocab_size)
         self.best = self._buffer(64 * 8, "argmax")
 

@@ -13,14 +13,13 @@ values in the first layer, where the branches share x's. The last layer asks and
 from array import array
 from dataclasses import dataclass
 
-from voxtab.gpu.base import Buffer
 from voxtab.models.tts_config import TtsConfig
 from voxtab.models.tts_state import FLOW_HIDDEN, FLOW_NOTHING, FLOW_TIMES, FLOW_X, FRAME_SLOTS, TtsState
 from voxtab.nn.block import TransformerBlock
 from voxtab.nn.recorder import Epilogue
 from voxtab.nn.speech_recorder import SpeechRecorder
 from voxtab.nn.time_embedding import time_embedding
-from voxtab.nn.weights import Linear, Tensor
+from voxtab.nn.weights import Linear, Norm, Tensor
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class AcousticHead:
     time_projection: Linear
     llm_projection: Linear
     blocks: tuple[TransformerBlock, ...]
-    norm: Buffer
+    norm: Norm
     semantic_output: Linear
     acoustic_output: Linear
 
@@ -67,34 +66,26 @@ class AcousticHead:
         places = [*[FLOW_X] * branches, *[FLOW_TIMES + step] * branches, *conditions]
         x = record.gather_rows(state.flow_tokens, places, record.scratch("flow", dim))
         self._keep(record, state, step, "flow tokens", x)
-        q, k, v = state.flow_q, state.flow_k, state.flow_v
+        qkv = state.flow_qkv
         for number, block in enumerate(self.blocks):
             asking = 1 if block is self.blocks[-1] else 3
             if number > 0:
-                q, k, v = block.project(record, x, 3 * branches, asking * branches)
+                qkv = block.project(record, x, 3 * branches, asking * branches)
                 places = list(range(3 * branches))
-            attended = record.scratch("attended", q.width)
-            record.attend_tokens(q, k, v, places, branches, asking, config.acoustic.head_dim, attended)
+            attended = record.scratch("attended", block.attention_width)
+            record.attend_tokens(qkv, places, branches, asking, config.acoustic.head_dim, attended)
             record.linear(block.wo, attended, x, asking * branches, Epilogue.ADD)
             block.feed_forward(record, x, asking * branches)
             self._keep(record, state, step, f"flow layer {number}", x)
-        h = record.rms_norm(x, self.norm, config.acoustic.norm_eps, record.scratch("h", dim), branches)
+        h = record.normed(x, self.norm, branches)
         velocity = Tensor(state.velocity.buffer, state.velocity.width, row=step * branches)
         record.linear(self.acoustic_output, h, velocity, branches)
         return state.velocity
 
     def _project(self, record: SpeechRecorder, state: TtsState, row: int, n: int) -> None:
         """Queries, keys and values of n tokens in the first layer."""
-        block = self.blocks[0]
-        tokens = _row(state.flow_tokens, row)
-        h = record.scratch("h", tokens.width)
-        record.rms_norm(tokens, block.attention_norm, block.norm_eps, h, n)
-        for layer, out in (
-            (block.wq, state.flow_q),
-            (block.wk, state.flow_k),
-            (block.wv, state.flow_v),
-        ):
-            record.linear(layer, h, _row(out, row), n)
+        tokens, out = _row(state.flow_tokens, row), _row(state.flow_qkv, row)
+        self.blocks[0].project_into(record, tokens, n, out)
 
     def _keep(self, record: SpeechRecorder, state: TtsState, step: int, name: str, x: Tensor) -> None:
         """What a trace wants of the first evaluation."""

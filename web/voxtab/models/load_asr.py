@@ -65,7 +65,7 @@ def _encoder(loader: TensorLoader, config: AsrConfig) -> AudioEncoder:
             loader.block(f"{ENCODER}transformer.layers.{i}.", config.encoder, biases=True)
             for i in range(config.encoder.n_layers)
         ),
-        norm=loader.vector(ENCODER + "transformer.norm.weight", e),
+        norm=loader.norm(ENCODER + "transformer.norm.weight", e, config.encoder.norm_eps),
         adapter0=loader.linear(ADAPTER + "0.", d, e * config.downsample_factor),
         adapter2=loader.linear(ADAPTER + "2.", d, d),
     )
@@ -80,5 +80,5 @@ def _decoder(loader: TensorLoader, config: AsrConfig) -> TextDecoder:
         blocks=tuple(loader.block(f"layers.{i}.", config.decoder) for i in layers),
         ada0=tuple(loader.linear(f"{name}0.", config.ada_dim, d) for name in ada),
         ada2=tuple(loader.linear(f"{name}2.", d, config.ada_dim) for name in ada),
-        norm=loader.vector("norm.weight", d),
+        norm=loader.norm("norm.weight", d, config.decoder.norm_eps),
     )

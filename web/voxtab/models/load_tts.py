@@ -62,7 +62,7 @@ def _backbone(loader: TensorLoader, config: TtsConfig) -> Backbone:
         token_embedding=text.weight,
         code_embedding=codes.weight,
         blocks=tuple(loader.block(f"layers.{i}.", sizes) for i in range(sizes.n_layers)),
-        norm=loader.vector("norm.weight", sizes.dim),
+        norm=loader.norm("norm.weight", sizes.dim, sizes.norm_eps),
     )
 
 
@@ -72,8 +72,12 @@ def _head(loader: TensorLoader, config: TtsConfig) -> AcousticHead:
         input_projection=loader.linear(ACOUSTIC + "input_projection.", sizes.dim, config.n_codebooks),
         time_projection=loader.linear(ACOUSTIC + "time_projection.", sizes.dim, sizes.dim),
         llm_projection=loader.linear(ACOUSTIC + "llm_projection.", sizes.dim, config.backbone.dim),
-        blocks=tuple(loader.block(f"{ACOUSTIC}layers.{i}.", sizes) for i in range(sizes.n_layers)),
-        norm=loader.vector(ACOUSTIC + "norm.weight", sizes.dim),
+        # The last layer's queries are for fewer rows than its keys and values: see models/flow.py.
+        blocks=tuple(
+            loader.block(f"{ACOUSTIC}layers.{i}.", sizes, queries_apart=0 < i == sizes.n_layers - 1)
+            for i in range(sizes.n_layers)
+        ),
+        norm=loader.norm(ACOUSTIC + "norm.weight", sizes.dim, sizes.norm_eps),
         semantic_output=loader.linear(
             ACOUSTIC + "semantic_codebook_output.", config.semantic_rows, sizes.dim
         ),

@@ -1,6 +1,6 @@
 """From tensors in a GGUF to layers on the GPU: asked for by Mistral's name, checked by shape, planned for upload."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from voxtab.errors import VoxtabError
 from voxtab.formats.gguf import GgufTensor
@@ -11,7 +11,7 @@ from voxtab.models.source import ModelSource
 from voxtab.models.stack_config import LayerSizes
 from voxtab.nn.block import TransformerBlock
 from voxtab.nn.upload import PLAIN_TYPES, Upload
-from voxtab.nn.weights import Linear
+from voxtab.nn.weights import Gated, Linear, Norm
 
 
 class TensorLoader:
@@ -29,22 +29,50 @@ class TensorLoader:
         self._short_name = short_name
         self._model = model
 
-    def block(self, prefix: str, sizes: LayerSizes, biases: bool = False) -> TransformerBlock:
-        """A layer by the names all stacks share; `biases`: whether wq, wv, wo and w2 have one."""
+    def block(
+        self, prefix: str, sizes: LayerSizes, biases: bool = False, queries_apart: bool = False
+    ) -> TransformerBlock:
+        """A layer by the names all stacks share. `biases`: whether wq, wv, wo and w2 have one; `queries_apart`: whether
+        queries must be a layer of their own."""
         d, f = sizes.dim, sizes.hidden_dim
         a, k = sizes.n_heads * sizes.head_dim, sizes.n_kv_heads * sizes.head_dim
+        qkv = [
+            (f"{prefix}attention.w{part}.", a if part == "q" else k, biases and part != "k") for part in "qkv"
+        ]
         return TransformerBlock(
-            attention_norm=self.vector(prefix + "attention_norm.weight", d),
-            wq=self.linear(prefix + "attention.wq.", a, d, biases),
-            wk=self.linear(prefix + "attention.wk.", k, d),
-            wv=self.linear(prefix + "attention.wv.", k, d, biases),
+            attention_norm=self.norm(prefix + "attention_norm.weight", d, sizes.norm_eps),
+            qkv=(*self.stacked(qkv[:1], d), *self.stacked(qkv[1:], d))
+            if queries_apart
+            else self.stacked(qkv, d),
             wo=self.linear(prefix + "attention.wo.", d, a, biases),
-            ffn_norm=self.vector(prefix + "ffn_norm.weight", d),
-            w1=self.linear(prefix + "feed_forward.w1.", f, d),
+            ffn_norm=self.norm(prefix + "ffn_norm.weight", d, sizes.norm_eps),
+            w1_w3=self.gated(prefix + "feed_forward.w1.", prefix + "feed_forward.w3.", f, d),
             w2=self.linear(prefix + "feed_forward.w2.", d, f, biases),
-            w3=self.linear(prefix + "feed_forward.w3.", f, d),
-            norm_eps=sizes.norm_eps,
         )
+
+    def stacked(self, parts: Sequence[tuple[str, int, bool]], cols: int) -> tuple[Linear, ...]:
+        """Layers (prefix, rows, whether it has a bias) of one input, end to end: as few as the file's types allow."""
+        found = [self.find(prefix + "weight", (rows, cols)) for prefix, rows, _ in parts]
+        layers, rest = [], list(parts)
+        for weight in self.upload.stacked(found):
+            begin, biases = 0, []
+            while begin < weight.rows:
+                prefix, rows, biased = rest.pop(0)
+                if biased:
+                    biases.append((self.find(prefix + "bias", (rows,)), begin))
+                begin += rows
+            layers.append(Linear(weight, self.upload.vectors(biases, weight.rows) if biases else None))
+        return tuple(layers)
+
+    def gated(self, gate: str, up: str, rows: int, cols: int) -> Gated:
+        """Two matrices of one shape, by their prefixes."""
+        tensors = [self.find(prefix + "weight", (rows, cols)) for prefix in (gate, up)]
+        both = self.upload.interleaved(tensors[0], tensors[1])
+        weights = (both,) if both else tuple(self.upload.matrix(*tensor) for tensor in tensors)
+        return Gated(tuple(map(Linear, weights)), rows)
+
+    def norm(self, name: str, size: int, eps: float) -> Norm:
+        return Norm(self.vector(name, size), eps)
 
     def linear(self, prefix: str, rows: int, cols: int, bias: bool = False) -> Linear:
         """`<prefix>weight` [rows, cols] and, if it has one, `<prefix>bias` [rows]."""

@@ -20,7 +20,7 @@ from voxtab.models.voices import VOICE_BEGIN, Voice, VoicePrefixes
 from voxtab.nn.block import TransformerBlock
 from voxtab.nn.recorder import Workspace
 from voxtab.nn.speech_recorder import SpeechRecorder
-from voxtab.nn.weights import Tensor, Weight
+from voxtab.nn.weights import Norm, Tensor, Weight
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Backbone:
     token_embedding: Weight
     code_embedding: Weight
     blocks: tuple[TransformerBlock, ...]
-    norm: Buffer
+    norm: Norm
 
 
 class TtsModel:
@@ -107,8 +107,7 @@ class TtsModel:
             block(record, x, n, cache, state.rope)
             self._keep(record, state, f"prompt layer {number}", x, n)
         if state.trace:
-            eps = self.config.backbone.norm_eps
-            h = record.rms_norm(x, self.backbone.norm, eps, self._scratch("h", x.width), n)
+            h = record.rms_norm(x, self.backbone.norm, self._scratch("h", x.width), n)
             self._keep(record, state, "prompt hidden", h, n)
         record.advance(n)
         self._embed_prompt(record, state, state.input, 1)
@@ -137,7 +136,7 @@ class TtsModel:
         x = state.input
         for block, cache in zip(self.backbone.blocks, state.caches, strict=True):
             block(record, x, 1, cache, state.rope)
-        record.rms_norm(x, self.backbone.norm, self.config.backbone.norm_eps, self.hidden(), 1)
+        record.rms_norm(x, self.backbone.norm, self.hidden(), 1)
 
     def _record_codes(self, record: SpeechRecorder, state: TtsState) -> None:
         config = self.config

@@ -105,9 +105,8 @@ class TtsState:
         rows = FLOW_TIMES + self.steps
         self.times = self._rows(self.steps, acoustic.dim, "times")
         self.flow_tokens = self._rows(rows, acoustic.dim, "flow tokens")
-        self.flow_q = self._rows(rows, acoustic.n_heads * acoustic.head_dim, "flow queries")
-        self.flow_k = self._rows(rows, acoustic.n_kv_heads * acoustic.head_dim, "flow keys")
-        self.flow_v = self._rows(rows, acoustic.n_kv_heads * acoustic.head_dim, "flow values")
+        qkv_heads = acoustic.n_heads + 2 * acoustic.n_kv_heads
+        self.flow_qkv = self._rows(rows, qkv_heads * acoustic.head_dim, "flow queries, keys and values")
         self.path = self._rows(self.steps + 1, config.n_codebooks, "path")
         self.velocity = self._rows(self.steps * self.branches, config.n_codebooks, "velocity")
         self.kept: dict[str, Tensor] = {}

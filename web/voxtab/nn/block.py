@@ -1,31 +1,27 @@
 """The pre-norm transformer block of all stacks: SwiGLU, and as a whole causal, windowed, rotary.
 
 x += wo(attention(rms(x)))
-h  = rms(x) [* (1 + ada)]        the decoder's time conditioning, on this branch only
-x += w2(silu(w1 h) * (w3 h))
+x += w2(silu(w1 h) * (w3 h))      h = rms(x), in the decoder with a gain for the delay: see models/asr.py
 """
 
 from dataclasses import dataclass
 
-from voxtab.gpu.base import Buffer
 from voxtab.nn.recorder import Epilogue, Recorder
 from voxtab.nn.ring_cache import RingCache
 from voxtab.nn.rope import RopeTable
-from voxtab.nn.weights import Linear, Tensor
+from voxtab.nn.weights import Gated, Linear, Norm, Tensor
 
 
 @dataclass(frozen=True)
 class TransformerBlock:
-    attention_norm: Buffer
-    wq: Linear
-    wk: Linear
-    wv: Linear
+    """`qkv`: layers whose rows end to end are queries, keys and values, as few as the file's types allow."""
+
+    attention_norm: Norm
+    qkv: tuple[Linear, ...]
     wo: Linear
-    ffn_norm: Buffer
-    w1: Linear
+    ffn_norm: Norm
+    w1_w3: Gated
     w2: Linear
-    w3: Linear
-    norm_eps: float
 
     def __call__(
         self,
@@ -34,32 +30,47 @@ class TransformerBlock:
         n: int,
         cache: RingCache,
         rope: RopeTable,
-        ada: tuple[Buffer, int] | None = None,
+        ffn_norm: Norm | None = None,
     ) -> Tensor:
-        """x: [n, dim], changed in place. `ada`: where this layer's scale starts, f32[dim]."""
-        q, k, v = self.project(record, x, n)
-        record.rope_store(q, k, v, cache, rope, n)
-        attended = record.attend(q, cache, rope.head_dim, record.scratch("attended", q.width), n)
+        """x: [n, dim], changed in place. `ffn_norm`: a session's own, in place of the layer's."""
+        qkv = self.project(record, x, n)
+        record.rope_store(qkv, cache, rope, n)
+        attended = record.scratch("attended", self.attention_width)
+        record.attend(qkv, cache, rope.head_dim, attended, n)
         record.linear(self.wo, attended, x, n, Epilogue.ADD)
-        return self.feed_forward(record, x, n, ada)
+        return self.feed_forward(record, x, n, ffn_norm)
 
-    def project(
-        self, record: Recorder, x: Tensor, n: int, asking: int | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values of n rows, in scratch; queries of the first `asking` only, if told."""
-        scratch = record.scratch
-        h = record.rms_norm(x, self.attention_norm, self.norm_eps, scratch("h", x.width), n)
-        q = record.linear(self.wq, h, scratch("q", self.wq.weight.rows), n if asking is None else asking)
-        k = record.linear(self.wk, h, scratch("k", self.wk.weight.rows), n)
-        v = record.linear(self.wv, h, scratch("v", self.wv.weight.rows), n)
-        return q, k, v
+    @property
+    def attention_width(self) -> int:
+        """Heads times their size: where keys begin in a row of queries, keys and values."""
+        return self.wo.weight.cols
 
-    def feed_forward(
-        self, record: Recorder, x: Tensor, n: int, ada: tuple[Buffer, int] | None = None
+    @property
+    def linears(self) -> tuple[Linear, ...]:
+        """All matrices of the layer."""
+        return (*self.qkv, self.wo, *self.w1_w3.parts, self.w2)
+
+    def project(self, record: Recorder, x: Tensor, n: int, asking: int | None = None) -> Tensor:
+        """Queries, keys and values of n rows end to end, in scratch. Where queries are a layer of their own, only the
+        first `asking` rows get some."""
+        width = sum(layer.weight.rows for layer in self.qkv)
+        return self.project_into(record, x, n, record.scratch("qkv", width), asking)
+
+    def project_into(
+        self, record: Recorder, x: Tensor, n: int, out: Tensor, asking: int | None = None
     ) -> Tensor:
+        """The same into rows of one's own."""
+        h = record.normed(x, self.attention_norm, n)
+        column = 0
+        for layer in self.qkv:
+            part = Tensor(out.buffer, out.width, out.row, column)
+            column += layer.weight.rows
+            queries_only = column <= self.attention_width
+            record.linear(layer, h, part, asking if asking and queries_only else n)
+        return out
+
+    def feed_forward(self, record: Recorder, x: Tensor, n: int, norm: Norm | None = None) -> Tensor:
         """The second half of the layer, on n rows of x in place."""
-        scratch = record.scratch
-        h = record.rms_norm(x, self.ffn_norm, self.norm_eps, scratch("h", x.width), n, ada)
-        gate = record.linear(self.w1, h, scratch("gate", self.w1.weight.rows), n)
-        hidden = record.linear(self.w3, h, gate, n, Epilogue.SILU_GATE)
+        h = record.normed(x, norm or self.ffn_norm, n)
+        hidden = record.gated(self.w1_w3, h, record.scratch("hidden", self.w1_w3.rows), n)
         return record.linear(self.w2, hidden, x, n, Epilogue.ADD)

@@ -27,9 +27,9 @@ class CodecBlock:
 
     def __call__(self, record: CodecRecorder, x: Tensor, n: int, cache: RingCache) -> Tensor:
         """x: [n, dim], changed in place."""
-        q, k, v = self.layer.project(record, x, n)
-        record.norm_store(q, k, v, (self.q_norm, self.k_norm), self.qk_norm_eps, cache, n)
-        out = record.scratch("attended", q.width)
-        attended = record.attend(q, cache, self.head_dim, out, n, self.slopes)
+        qkv = self.layer.project(record, x, n)
+        record.norm_store(qkv, (self.q_norm, self.k_norm), self.qk_norm_eps, cache, n)
+        out = record.scratch("attended", self.layer.attention_width)
+        attended = record.attend(qkv, cache, self.head_dim, out, n, self.slopes)
         record.linear(self.layer.wo, attended, x, n, Epilogue.ADD)
         return self.layer.feed_forward(record, x, n)

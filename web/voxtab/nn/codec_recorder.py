@@ -28,19 +28,18 @@ class CodecRecorder(Recorder):
 
     def norm_store(
         self,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor,
+        qkv: Tensor,
         norms: tuple[Buffer, Buffer],
         eps: float,
         cache: RingCache,
         n: int,
     ) -> None:
-        """RMS-normalize whole rows of q in place and of k into the cache, with weights `norms`; v goes there too."""
-        dims = (q.width // 2, cache.slots, cache.rate, float_bits(eps))
-        bindings = [(0, q.buffer), (1, k.buffer), (2, v.buffer), (3, norms[0]), (4, norms[1])]
-        bindings += [(5, cache.keys), (6, cache.values), (7, self.control)]
-        self._add("norm_store", {"cache": cache.kind}, {}, bindings, dims, (n, 1), dims_at=8)
+        """Rows of queries, keys and values end to end: RMS-normalize all of q in place and of k into the cache, with
+        weights `norms`; v goes there too."""
+        dims = (cache.width // 2, cache.slots, cache.rate, float_bits(eps))
+        bindings = [(0, qkv.buffer), (1, norms[0]), (2, norms[1]), (3, cache.keys), (4, cache.values)]
+        bindings.append((5, self.control))
+        self._add("norm_store", {"cache": cache.kind}, {}, bindings, dims, (n, 1), dims_at=6)
 
     def reflect_rows(self, x: Tensor, count: int) -> None:
         """At position 0, mirror rows 1 .. count of x to before row 0, which is not repeated; later, do nothing."""

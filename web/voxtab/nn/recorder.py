@@ -2,13 +2,14 @@
 
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import IntEnum
 
 from voxtab import kernels
 from voxtab.gpu.base import Buffer, Dispatch, Gpu, Program
 from voxtab.nn.ring_cache import RingCache
 from voxtab.nn.rope import RopeTable
-from voxtab.nn.weights import Linear, Segment, Tensor, Weight
+from voxtab.nn.weights import Gated, Linear, Norm, Segment, Tensor, Weight
 
 # Slots of a cache to a workgroup, when one row attends to all of them.
 _SPLIT_SLOTS = 256
@@ -22,6 +23,7 @@ class Epilogue(IntEnum):
     ADD = 1
     GELU = 2
     SILU_GATE = 3
+    GATED_ROWS = 4
 
 
 class Workspace:
@@ -78,16 +80,19 @@ class Recorder:
         x_stride: int | None = None,
     ) -> Tensor:
         """out[i] = epilogue(layer(x[i])) for i < n. `x_stride` (floats) makes rows of x overlap, as a convolution
-        wants; otherwise rows are x.width apart."""
+        wants; otherwise rows are x.width apart. Only a single row can be normed on its way in: see `normed`."""
         weight = layer.weight
         stride = x.width if x_stride is None else x_stride
         values = 1 if layer.bias else 2 if layer.scale else 0
+        norm = x.norm
+        assert norm is None or n == 1
         tile = self.gpu.tiles.serving(n)
         for segment in weight.segments:
             dims = (
                 *(segment.rows, weight.blocks, segment.row_begin, n),
-                *(x.row * x.width, stride, out.row * out.width, out.width),
-                *(int(epilogue), values),
+                *(x.begin, stride, out.begin, out.width),
+                *(int(epilogue), values, int(norm is not None), float_bits(norm.eps if norm else 0.0)),
+                norm.offset if norm else 0,
             )
             bindings = [
                 *weight_bindings(segment),
@@ -95,40 +100,46 @@ class Recorder:
                 (3, layer.bias or layer.scale or self._nothing),
                 (4, out.buffer),
             ]
+            if n == 1:
+                bindings.append((6, norm.gain if norm else self._nothing))
             grid = (ceil_div(segment.rows, tile.covers[0]), ceil_div(n, tile.covers[1]))
             self._add(tile.kernel, {"weight": weight.kind, **tile.parameters}, {}, bindings, dims, grid)
         return out
 
-    def rms_norm(
-        self,
-        x: Tensor,
-        weight: Buffer,
-        eps: float,
-        out: Tensor,
-        n: int,
-        ada: tuple[Buffer, int] | None = None,
-    ) -> Tensor:
-        """out[i] = rms(x[i]) weight [(1 + ada)]; `ada` is a buffer and the float it starts at."""
-        buffer, offset = ada or (self._nothing, 0)
-        bindings = [(0, x.buffer), (1, weight), (2, buffer), (3, out.buffer)]
-        dims = (x.width, x.row, offset, float_bits(eps))
-        self._add("rms_norm", {}, {"HAS_ADA": int(ada is not None)}, bindings, dims, (n, 1), dims_at=4)
+    def gated(self, layer: Gated, x: Tensor, out: Tensor, n: int) -> Tensor:
+        """out[i] = silu(gate x[i]) times (up x[i])."""
+        if len(layer.parts) == 1:
+            return self.linear(layer.parts[0], x, out, n, Epilogue.GATED_ROWS)
+        gate, up = layer.parts
+        return self.linear(up, x, self.linear(gate, x, out, n), n, Epilogue.SILU_GATE)
+
+    def normed(self, x: Tensor, norm: Norm, n: int) -> Tensor:
+        """norm(x[i]) for i < n as input of linear layers: in scratch, or a row alone as it is, for them to norm."""
+        if n == 1:
+            return replace(x, norm=norm)
+        return self.rms_norm(x, norm, self.scratch("h", x.width), n)
+
+    def rms_norm(self, x: Tensor, norm: Norm, out: Tensor, n: int) -> Tensor:
+        """out[i] = norm(x[i])."""
+        bindings = [(0, x.buffer), (1, norm.gain), (2, out.buffer)]
+        dims = (x.width, x.row, norm.offset, float_bits(norm.eps))
+        self._add("rms_norm", {}, {}, bindings, dims, (n, 1), dims_at=3)
         return out
 
-    def rope_store(self, q: Tensor, k: Tensor, v: Tensor, cache: RingCache, rope: RopeTable, n: int) -> None:
-        """Rotate q in place; put rotated k, and v, into the cache."""
-        pairs = q.width // 2
-        dims = (pairs, k.width // 2, rope.head_dim // 2, cache.slots, rope.slots)
-        bindings = [(0, q.buffer), (1, k.buffer), (2, v.buffer), (3, cache.keys), (4, cache.values)]
-        bindings += [(5, rope.buffer), (6, self.control)]
-        grid = (ceil_div(pairs, 64), n)
-        self._add("rope_store", {"cache": cache.kind}, {}, bindings, dims, grid, dims_at=7)
+    def rope_store(self, qkv: Tensor, cache: RingCache, rope: RopeTable, n: int) -> None:
+        """Rows of queries, keys and values end to end: rotate q in place; put rotated k, and v, into the cache."""
+        row_pairs, kv_pairs = qkv.width // 2, cache.width // 2
+        q_pairs = row_pairs - 2 * kv_pairs
+        dims = (q_pairs, kv_pairs, rope.head_dim // 2, cache.slots, rope.slots)
+        bindings = [(0, qkv.buffer), (1, cache.keys), (2, cache.values), (3, rope.buffer), (4, self.control)]
+        self._add("rope_store", {"cache": cache.kind}, {}, bindings, dims, (ceil_div(q_pairs, 64), n))
 
     def attend(
         self, q: Tensor, cache: RingCache, head_dim: int, out: Tensor, n: int, slopes: Buffer | None = None
     ) -> Tensor:
-        """out[i] = causal attention of row i over the cache's window, grouped heads. `slopes`: f32[heads] of ALiBi."""
-        heads, group, pairs = q.width // head_dim, q.width // cache.width, head_dim // 2
+        """out[i] = causal attention of row i over the cache's window, grouped heads; rows of q may go on after their
+        queries. `slopes`: f32[heads] of ALiBi."""
+        heads, group, pairs = out.width // head_dim, out.width // cache.width, head_dim // 2
         together = next(count for count in (4, 2, 1) if group % count == 0)
         # A step's few workgroups would leave most of a GPU idle, so that a long context is shared out.
         splits = min(_MOST_SPLITS, ceil_div(cache.slots, _SPLIT_SLOTS)) if n == 1 else 1
@@ -141,7 +152,10 @@ class Recorder:
             "keys": kernels.ATTENTION_KEYS[adapter][-1 if cache.window > 2 * threads else 0],
         }
         scale = float_bits(head_dim**-0.5)
-        dims = (heads, group, pairs, cache.slots, cache.window, scale, cache.rate, n, together, splits)
+        dims = (
+            *(heads, group, pairs, cache.slots, cache.window, scale, cache.rate, n),
+            *(together, splits, q.width // 2),
+        )
         parts = out if splits == 1 else self.scratch.flat("attention parts", heads * splits * (pairs + 1) * 2)
         bindings = [(0, q.buffer), (1, cache.keys), (2, cache.values), (3, parts.buffer), (4, self.control)]
         bindings.append((6, slopes or self._nothing))
@@ -188,7 +202,7 @@ class Recorder:
         count = n * x.width
         groups = ceil_div(count, 64)
         grid = (min(groups, 32768), ceil_div(groups, 32768))
-        dims = (count, x.row * x.width)
+        dims = (count, x.begin, out.begin)
         self._add("copy_rows", {}, {}, [(0, x.buffer), (1, out.buffer)], dims, grid, dims_at=2)
 
     def ring_store(self, x: Tensor, ring: Tensor, slots: int, per_row: int, n: int) -> None:

@@ -12,13 +12,21 @@ class Repacker(Recorder):
         super().__init__(gpu, gpu.uniform(bytes(16)), Workspace(gpu, 0))
 
     def repack_blocks(
-        self, kind: str, raw: Buffer, segment: Segment, blocks: int, row: int, rows: int
+        self, kind: str, raw: Buffer, segment: Segment, blocks: int, rows: int, pairs: tuple[int, int]
     ) -> None:
-        """GGUF blocks of `rows` rows -> rows `row` .. of the segment (row is divisible by 4)."""
+        """GGUF blocks of `rows` rows -> pairs of rows of the segment. `pairs`: the first, and from each to the next."""
         assert segment.scales is not None
         bindings = [(0, raw), (1, segment.quants), (2, segment.scales)]
-        grid = (ceil_div(blocks, 64), ceil_div(rows, 4))
-        self._add("repack_blocks", {"weight": kind}, {}, bindings, (rows, blocks, row), grid, dims_at=3)
+        grid = (ceil_div(blocks, 64), ceil_div(rows, 2))
+        self._add("repack_blocks", {"weight": kind}, {}, bindings, (rows, blocks, *pairs), grid, dims_at=3)
+
+    def interleave_rows(
+        self, raw: Buffer, out: Buffer, row_words: int, rows: int, first: int, part: int
+    ) -> None:
+        """Rows first .. of a gated layer's gate (part 0) or other matrix (1) -> their places in the whole."""
+        dims = (row_words, first, 2 * part)
+        grid = (ceil_div(row_words, 64), rows)
+        self._add("interleave_rows", {}, {}, [(0, raw), (1, out)], dims, grid, dims_at=2)
 
     def widen(self, source: str, raw: Buffer, out: Buffer, begin: int, count: int) -> None:
         """f16 or bf16 -> f32 from float `begin` on."""

@@ -59,9 +59,7 @@ class SpeechRecorder(Recorder):
 
     def attend_tokens(
         self,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor,
+        qkv: Tensor,
         places: Sequence[int],
         branches: int,
         queries: int,
@@ -69,12 +67,12 @@ class SpeechRecorder(Recorder):
         out: Tensor,
     ) -> Tensor:
         """Three tokens of each branch see each other; the first `queries` of them ask. Token t of branch b is row
-        places[t x branches + b] of q, k and v, and row t x branches + b of out."""
-        heads, group = q.width // head_dim, q.width // k.width
+        places[t x branches + b] of queries, keys and values end to end, and row t x branches + b of out."""
+        heads, group = out.width // head_dim, 2 * out.width // (qkv.width - out.width)
         dims = (heads, group, head_dim // 2, float_bits(head_dim**-0.5), branches, queries, 0, 0, *places)
         padded = (*dims, *[0] * (16 - len(dims)))
-        bindings = [(0, q.buffer), (1, k.buffer), (2, v.buffer), (3, out.buffer)]
-        self._add("attend_tokens", {}, {}, bindings, padded, (heads, branches), dims_at=4)
+        bindings = [(0, qkv.buffer), (1, out.buffer)]
+        self._add("attend_tokens", {}, {}, bindings, padded, (heads, branches), dims_at=2)
         return out
 
     def euler_step(

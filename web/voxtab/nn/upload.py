@@ -5,7 +5,7 @@ Natively Python walks the plan; in the browser the worker's loader does, and no 
 """
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from voxtab.errors import VoxtabError
@@ -39,6 +39,17 @@ class Piece:
     buffer: Buffer
     buffer_offset: int
     program: Program | None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows first .. first + count of a tensor, which go to row `to` of a segment and on; or, as `part` 0 or 1 of a gated
+    layer's two, take turns there with the other's."""
+
+    first: int
+    count: int
+    to: int = 0
+    part: int | None = None
 
 
 class Upload:
@@ -84,35 +95,90 @@ class Upload:
 
     def vector(self, file: int, tensor: GgufTensor) -> Buffer:
         """All elements of a tensor (F32, F16 or BF16) as f32."""
-        count = _elements(tensor)
-        out = self._buffer(count * 4, tensor.name)
-        self._floats(file, tensor, out, 0, count)
+        return self.vectors([((file, tensor), 0)], _elements(tensor))
+
+    def vectors(self, tensors: Sequence[tuple[tuple[int, GgufTensor], int]], size: int) -> Buffer:
+        """f32[size] with each tensor's elements from the float beside it on, and zeros elsewhere."""
+        (_, first), _ = tensors[0]
+        out = self._buffer(size * 4, first.name)
+        for (file, tensor), begin in tensors:
+            self._floats(file, tensor, out, 0, _elements(tensor), begin)
         return out
 
     def matrix(self, file: int, tensor: GgufTensor) -> Weight:
         """A 2-D tensor [rows, cols] as the kind of weight its type and width allow."""
-        rows, cols = tensor.shape
-        kind = self._kind(tensor, cols)
-        blocks = cols // BLOCK_ELEMENTS[kind]
-        row_bytes = blocks * BLOCK_BYTES[kind]
-        info = self.gpu.info
-        limit = min(info.max_binding_bytes, info.max_buffer_bytes, MOST_SEGMENT_BYTES)
-        most_rows = min(limit // row_bytes, info.max_workgroups * _LEAST_TILE_ROWS)
-        per_segment = max(1, most_rows // 64) * 64
+        kind, (rows, cols) = self._kind(tensor), tensor.shape
+        weight = self._weight(kind, rows, cols, tensor.name)
+        for segment in weight.segments:
+            self._fill(file, tensor, weight, segment, Rows(segment.row_begin, segment.rows))
+        return weight
+
+    def stacked(self, tensors: Sequence[tuple[int, GgufTensor]]) -> tuple[Weight, ...]:
+        """Matrices of equal width, end to end: as few weights as types and one binding allow."""
+        groups: list[list[tuple[int, GgufTensor]]] = []
+        for file, tensor in tensors:
+            together = [other for _, other in groups[-1]] if groups else []
+            kind, cols = self._kind(tensor), tensor.shape[1]
+            rows = sum(other.shape[0] for other in [*together, tensor])
+            if (
+                together
+                and all(self._kind(other) == kind and other.shape[0] % 4 == 0 for other in together)
+                and rows <= self._most_rows(kind, cols)
+            ):
+                groups[-1].append((file, tensor))
+            else:
+                groups.append([(file, tensor)])
+        return tuple(self._end_to_end(group) for group in groups)
+
+    def _end_to_end(self, tensors: Sequence[tuple[int, GgufTensor]]) -> Weight:
+        if len(tensors) == 1:
+            return self.matrix(*tensors[0])
+        _, first = tensors[0]
+        rows = sum(tensor.shape[0] for _, tensor in tensors)
+        weight = self._weight(self._kind(first), rows, first.shape[1], first.name)
+        (segment,) = weight.segments
+        begin = 0
+        for file, tensor in tensors:
+            self._fill(file, tensor, weight, segment, Rows(0, tensor.shape[0], begin))
+            begin += tensor.shape[0]
+        return weight
+
+    def interleaved(self, gate: tuple[int, GgufTensor], up: tuple[int, GgufTensor]) -> Weight | None:
+        """Two matrices of one shape as one whose rows take turns, as kernels/weights.wgsl says; None where types differ
+        or rows are odd."""
+        kind, (rows, cols) = self._kind(gate[1]), gate[1].shape
+        if self._kind(up[1]) != kind or rows % 2:
+            return None
+        weight = self._weight(kind, 2 * rows, cols, gate[1].name)
+        for segment in weight.segments:
+            for part, (file, tensor) in enumerate((gate, up)):
+                half = Rows(segment.row_begin // 2, segment.rows // 2, part=part)
+                self._fill(file, tensor, weight, segment, half)
+        return weight
+
+    def _weight(self, kind: str, rows: int, cols: int, label: str) -> Weight:
+        """Its buffers, empty."""
+        row_bytes = cols // BLOCK_ELEMENTS[kind] * BLOCK_BYTES[kind]
+        per_segment = self._most_rows(kind, cols)
         segments = []
         for begin in range(0, rows, per_segment):
             count = min(per_segment, rows - begin)
             quads = -(-count // 4)
             scales = None
             if kind in ("q4_0", "q8_0"):
-                quants = self._buffer(4 * quads * row_bytes, tensor.name)
-                scales = self._buffer(quads * blocks * 8, f"{tensor.name} scales")
+                quants = self._buffer(4 * quads * row_bytes, label)
+                scales = self._buffer(quads * (cols // 32) * 8, f"{label} scales")
             else:
-                quants = self._buffer(count * row_bytes, tensor.name)
-            segment = Segment(begin, count, quants, scales)
-            self._fill(file, tensor, kind, segment, cols)
-            segments.append(segment)
+                quants = self._buffer(count * row_bytes, label)
+            segments.append(Segment(begin, count, quants, scales))
         return Weight(kind, rows, cols, tuple(segments))
+
+    def _most_rows(self, kind: str, cols: int) -> int:
+        """Of one segment: whole tiles, as far as one binding and one grid go."""
+        row_bytes = cols // BLOCK_ELEMENTS[kind] * BLOCK_BYTES[kind]
+        info = self.gpu.info
+        limit = min(info.max_binding_bytes, info.max_buffer_bytes, MOST_SEGMENT_BYTES)
+        return max(1, min(limit // row_bytes, info.max_workgroups * _LEAST_TILE_ROWS) // 64) * 64
 
     def convolution(self, file: int, tensor: GgufTensor) -> Weight:
         """[outputs, inputs, taps] as a matrix [outputs, taps x inputs]: taps of neighbouring frames lie end to end."""
@@ -155,64 +221,88 @@ class Upload:
         rows, cols = tensor.shape[0], _elements(tensor) // tensor.shape[0]
         size = self._element_bytes(tensor)
         source = _HALF_KINDS.get(tensor.type)
-        if source is not None and self._wide is None:
-            self._wide = self.gpu.buffer(2 * PIECE_BYTES, "widened piece")
         per_piece = self._rows_per_piece(tensor, cols * size)
         for row in range(0, rows, per_piece):
             count = min(per_piece, rows - row)
             record = Repacker(self.gpu)
-            raw = self._raw
-            if source is not None:
-                assert self._wide is not None
-                raw = self._wide
-                record.widen(source, self._raw, raw, 0, count * cols)
-            repack(record, raw, row, count)
+            repack(record, self._widened(record, source, count * cols), row, count)
             self._piece(file, tensor.offset + row * cols * size, count * cols * size, record.finish())
 
-    def _kind(self, tensor: GgufTensor, cols: int) -> str:
+    def _kind(self, tensor: GgufTensor) -> str:
         if tensor.type in _BLOCK_KINDS:
             return _BLOCK_KINDS[tensor.type]
         self._element_bytes(tensor)
+        cols = tensor.shape[1]
         if tensor.type == GgmlType.F16 and cols % 8 == 0:
             return "f16"
         return "f32" if cols % 4 == 0 else "f32_scalar"
 
-    def _fill(self, file: int, tensor: GgufTensor, kind: str, segment: Segment, cols: int) -> None:
+    def _fill(self, file: int, tensor: GgufTensor, weight: Weight, segment: Segment, rows: Rows) -> None:
+        """Plan what brings `rows` of the tensor into the segment."""
         row_bytes = tensor.nbytes // tensor.shape[0]
-        if kind in ("q4_0", "q8_0"):
-            blocks = cols // 32
+        offset = tensor.offset + rows.first * row_bytes
+        if weight.kind in ("q4_0", "q8_0"):
             per_piece = self._rows_per_piece(tensor, row_bytes) // 4 * 4
-            for row in range(0, segment.rows, per_piece):
-                count = min(per_piece, segment.rows - row)
+            for row in range(0, rows.count, per_piece):
+                count = min(per_piece, rows.count - row)
+                pairs = ((rows.to + row) // 2, 1) if rows.part is None else (row + rows.part, 2)
                 record = Repacker(self.gpu)
-                record.repack_blocks(kind, self._raw, segment, blocks, row, count)
-                offset = tensor.offset + (segment.row_begin + row) * row_bytes
-                self._piece(file, offset, count * row_bytes, record.finish())
-        elif kind == "f16":
-            self._plain(
-                file, tensor.offset + segment.row_begin * row_bytes, segment.rows * row_bytes, segment.quants
-            )
+                record.repack_blocks(weight.kind, self._raw, segment, weight.blocks, count, pairs)
+                self._piece(file, offset + row * row_bytes, count * row_bytes, record.finish())
+        elif rows.part is not None:
+            self._interleave(file, tensor, weight, segment, rows)
+        elif weight.kind == "f16":
+            self._plain(file, offset, rows.count * row_bytes, segment.quants, rows.to * row_bytes)
         else:
-            count = segment.rows * cols
-            self._floats(file, tensor, segment.quants, segment.row_begin * cols, count)
+            cols = weight.cols
+            first, count, to = (each * cols for each in (rows.first, rows.count, rows.to))
+            self._floats(file, tensor, segment.quants, first, count, to)
 
-    def _floats(self, file: int, tensor: GgufTensor, out: Buffer, first: int, count: int) -> None:
-        """Elements first .. first + count of a float tensor, as f32."""
+    def _interleave(
+        self, file: int, tensor: GgufTensor, weight: Weight, segment: Segment, rows: Rows
+    ) -> None:
+        """`_fill` for float weights whose rows take turns."""
+        assert rows.part is not None
+        row_bytes = tensor.nbytes // tensor.shape[0]
+        row_words = weight.cols // 2 if weight.kind == "f16" else weight.cols
+        source = None if weight.kind == "f16" else _HALF_KINDS.get(tensor.type)
+        per_piece = self._rows_per_piece(tensor, row_bytes)
+        for row in range(0, rows.count, per_piece):
+            count = min(per_piece, rows.count - row)
+            record = Repacker(self.gpu)
+            raw = self._widened(record, source, count * weight.cols)
+            record.interleave_rows(raw, segment.quants, row_words, count, row, rows.part)
+            offset = tensor.offset + (rows.first + row) * row_bytes
+            self._piece(file, offset, count * row_bytes, record.finish())
+
+    def _widened(self, record: Repacker, source: str | None, count: int) -> Buffer:
+        """Where a piece lies as f32: as it came, or widened by `record` if its type is `source`."""
+        if source is None:
+            return self._raw
+        if self._wide is None:
+            self._wide = self.gpu.buffer(2 * PIECE_BYTES, "widened piece")
+        record.widen(source, self._raw, self._wide, 0, count)
+        return self._wide
+
+    def _floats(
+        self, file: int, tensor: GgufTensor, out: Buffer, first: int, count: int, to: int = 0
+    ) -> None:
+        """Elements first .. first + count of a float tensor, as f32 from float `to` of `out` on."""
         size = self._element_bytes(tensor)
         if size == 4:
-            self._plain(file, tensor.offset + first * 4, count * 4, out)
+            self._plain(file, tensor.offset + first * 4, count * 4, out, to * 4)
             return
         per_piece = PIECE_BYTES // size
         for done in range(0, count, per_piece):
             part = min(per_piece, count - done)
             record = Repacker(self.gpu)
-            record.widen(_HALF_KINDS[tensor.type], self._raw, out, done, part)
+            record.widen(_HALF_KINDS[tensor.type], self._raw, out, to + done, part)
             self._piece(file, tensor.offset + (first + done) * size, part * size, record.finish())
 
-    def _plain(self, file: int, offset: int, nbytes: int, out: Buffer) -> None:
+    def _plain(self, file: int, offset: int, nbytes: int, out: Buffer, to: int = 0) -> None:
         for done in range(0, nbytes, PIECE_BYTES):
             part = min(PIECE_BYTES, nbytes - done)
-            self.pieces.append(Piece(file, offset + done, part, out, done, None))
+            self.pieces.append(Piece(file, offset + done, part, out, to + done, None))
 
     def _piece(self, file: int, offset: int, nbytes: int, program: Program) -> None:
         self.pieces.append(Piece(file, offset, nbytes, self._raw, 0, program))

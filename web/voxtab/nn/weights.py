@@ -44,9 +44,35 @@ class Linear:
 
 
 @dataclass(frozen=True)
+class Gated:
+    """silu(gate x) times (up x), of so many rows. `parts`: the gate's and the other's layer, or both as one whose rows
+    take turns, two and two: see kernels/weights.wgsl."""
+
+    parts: tuple[Linear, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
+class Norm:
+    """RMS norm: x / sqrt(mean(x^2) + eps) times the gain, f32[width] from float `offset` of its buffer on."""
+
+    gain: Buffer
+    eps: float
+    offset: int = 0
+
+
+@dataclass(frozen=True)
 class Tensor:
-    """Rows of `width` floats in a buffer, from row `row` on."""
+    """Rows of a buffer, `width` floats apart, from row `row` and its float `column` on. A linear layer takes them through
+    `norm`, if there is one, on their way in."""
 
     buffer: Buffer
     width: int
     row: int = 0
+    column: int = 0
+    norm: Norm | None = None
+
+    @property
+    def begin(self) -> int:
+        """In floats."""
+        return self.row * self.width + self.column
