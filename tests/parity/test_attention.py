@@ -13,6 +13,7 @@ import pytest
 from voxtab.gpu.native import NativeGpu
 from voxtab.nn.recorder import Recorder, Workspace
 from voxtab.nn.ring_cache import RingCache
+from voxtab.nn.rope import RopeTable
 from voxtab.nn.weights import Tensor
 
 Floats = npt.NDArray[np.float32]
@@ -125,3 +126,47 @@ def _expected(
             weights = np.exp(scores - scores.max())
             out[row, head] = weights / weights.sum() @ values[seen, kv]
     return out
+
+
+@pytest.mark.parametrize("cache", ["f32", "f16"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("first position", "four heads together", "a long context in parts, wrapped"),
+        *("three heads of a kv head", "a long context in parts, the last ones empty"),
+    ],
+)
+def test_a_row_alone_is_rotated_and_stored_as_chunks_are(gpu: NativeGpu, name: str, cache: str) -> None:
+    case = replace(CASES[name], n=1)
+    rng = np.random.default_rng(2)
+    heads = case.heads + 2 * case.kv_heads
+    qkv = rng.standard_normal((1, heads * case.head_dim)).astype(np.float32)
+    control = gpu.buffer(16, "control")
+    gpu.write(control, 0, np.array([case.position, 0], np.uint32).tobytes())
+    rope = RopeTable(gpu, case.head_dim, 1e6, 512)
+    rope.prepare(case.position + 1)
+    found = []
+    for alone in (True, False):
+        ring = RingCache(gpu, case.kv_heads * case.head_dim, case.window, 1, cache)
+        ring.reserve(case.position + 1)
+        earlier = np.random.default_rng(3).standard_normal(ring.keys.size // 4).astype(np.float32)
+        if cache == "f16":
+            earlier = np.repeat(earlier.astype(np.float16), 2).view(np.float32)
+        for buffer in (ring.keys, ring.values):
+            gpu.write(buffer, 0, earlier.tobytes())
+        source, target = gpu.buffer(qkv.nbytes, "row"), gpu.buffer(case.heads * case.head_dim * 4, "out")
+        gpu.write(source, 0, qkv.tobytes())
+        record = Recorder(gpu, control, Workspace(gpu, 1))
+        row, out = Tensor(source, qkv.shape[1]), Tensor(target, case.heads * case.head_dim)
+        if alone:
+            record.rope_attend(row, ring, rope, out, 1)
+        else:
+            record.rope_store(row, ring, rope, 1)
+            record.attend(row, ring, case.head_dim, out, 1)
+        gpu.run(record.finish())
+        kind = np.float32 if cache == "f32" else np.float16
+        for buffer, read_as in ((target, np.float32), (ring.keys, kind), (ring.values, kind)):
+            back = asyncio.run(gpu.read(buffer, 0, buffer.size).bytes())
+            found.append(np.frombuffer(back, read_as).astype(np.float64))
+    for one, other in zip(found[:3], found[3:], strict=True):
+        assert np.max(np.abs(one - other)) < 1e-5 * np.max(np.abs(other))

@@ -205,8 +205,8 @@ def test_a_frame_is_one_program_of_no_more_dispatches_than_it_needs(
     model.gpu.free_program(program)
     speaker.free()
     layers, flow_layers = model.config.backbone.n_layers, model.config.acoustic.n_layers
-    # A layer: projections, rotation, attention, output, gate and up, the way down. A row alone is normed on its way in.
-    backbone = 6 * layers + 1
+    # A layer: projections, attention, output, gate and up, the way down. A row alone is normed and rotated on its way in.
+    backbone = 5 * layers + 1
     # The first flow layer shares its projections between branches and gathers rows; the last asks for its queries apart.
     # None rotates, and the norms of several rows are passes of their own.
     evaluation = 2 + 1 + 5 * flow_layers + 2 * (flow_layers - 1) + 1 + 2 + 1

@@ -1,23 +1,28 @@
 // out[i, h] = softmax(q[i, h] . keys / sqrt(hd) - slopes[h] distance) values, over positions max(0, p - window + 1) .. p,
 // p = control x rate + i; slopes (ALiBi): f32[heads], only if HAS_SLOPES.
-// q: rows of heads x hd and more; out: f32[n, heads x hd]; caches as rope_store or norm_store leave them. Query head h reads kv head h / group.
+// q: rows of heads x hd and more; out: f32[n, heads x hd]; caches as rope_store or norm_store leave them. If `rotates`, n is 1, k
+// and v follow q in its row, and what rope_store does for chunks is done here: one dispatch less.
+// Query head h reads kv head h / group.
 // Four queries share what is loaded of keys and values: `together` heads of a kv head (1, 2 or 4, a divisor of group) times
 // 4 / together rows. grid: (heads / together, ceil(n together / 4), splits) workgroups of {{ threads }}: tiles of {{ threads * keys }} keys, a running
 // maximum and sum (online softmax); a thread scores {{ keys }} key(s) of a tile and owns {{ pairs }} pair(s) of output lanes, so hd <= {{ 2 * threads * pairs }}.
 // With splits, each takes a part of the context, n is 1, and out is what attention_merge.wgsl reads.
 {% import "cache_pairs.wgsl" as c %}
 @group(0) @binding(0) var<storage, read> q: array<vec2<f32>>;
-@group(0) @binding(1) var<storage, read> keys: array<{{ c.pair_type(cache) }}>;
-@group(0) @binding(2) var<storage, read> values: array<{{ c.pair_type(cache) }}>;
+@group(0) @binding(1) var<storage, read_write> keys: array<{{ c.pair_type(cache) }}>;
+@group(0) @binding(2) var<storage, read_write> values: array<{{ c.pair_type(cache) }}>;
 @group(0) @binding(3) var<storage, read_write> out: array<vec2<f32>>;
 @group(0) @binding(4) var<storage, read> control: array<u32>;
 struct Dims {
   heads: u32, group: u32, head_pairs: u32, slots: u32,
   window: u32, scale: u32, rate: u32, n: u32,
-  together: u32, splits: u32, q_row_pairs: u32,
+  together: u32, splits: u32, q_row_pairs: u32, rotates: u32,
+  rope_slots: u32,
 }
 @group(0) @binding(5) var<uniform> dims: Dims;
 @group(0) @binding(6) var<storage, read> slopes: array<f32>;
+// (cos, sin)[rope_slots, hd / 2], slot = position % rope_slots.
+@group(0) @binding(7) var<storage, read> rope: array<vec2<f32>>;
 override HAS_SLOPES: u32 = 0u;
 
 const THREADS = {{ threads }}u;
@@ -29,6 +34,8 @@ var<workgroup> lanes: array<vec4<f32>, {{ threads }}>;
 var<workgroup> weights: array<vec4<f32>, {{ threads * keys }}>;
 // Where each key of the tile lies: the ring's modulo once a key, not once a key and lane.
 var<workgroup> places: array<u32, {{ threads * keys }}>;
+
+{% include "rotate.wgsl" %}
 
 @compute @workgroup_size({{ threads }})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -42,8 +49,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   let q_at = min(row, vec4<u32>(dims.n - 1u)) * dims.q_row_pairs + head * pairs;
   let kv_at = head.x / dims.group * pairs;
   let slot_pairs = dims.heads / dims.group * pairs;
+  let angles = control[0] % max(dims.rope_slots, 1u) * pairs;
   for (var j = lane; j < pairs; j += THREADS) {
-    let a = q[q_at.x + j]; let b = q[q_at.y + j]; let c = q[q_at.z + j]; let d = q[q_at.w + j];
+    var a = q[q_at.x + j]; var b = q[q_at.y + j]; var c = q[q_at.z + j]; var d = q[q_at.w + j];
+    if (dims.rotates == 1u) {
+      let angle = rope[angles + j];
+      a = turn(a, angle); b = turn(b, angle); c = turn(c, angle); d = turn(d, angle);
+    }
     query[2u * j] = vec4<f32>(a.x, b.x, c.x, d.x) * bitcast<f32>(dims.scale);
     query[2u * j + 1u] = vec4<f32>(a.y, b.y, c.y, d.y) * bitcast<f32>(dims.scale);
   }
@@ -51,12 +63,23 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   if (HAS_SLOPES == 1u) {
     slope = vec4<f32>(slopes[head.x], slopes[head.y], slopes[head.z], slopes[head.w]);
   }
-  workgroupBarrier();
 
   // This split's part of the context, in whole tiles.
   let end = min(position.w, control[0] * dims.rate + dims.n - 1u) + 1u;
   let part = ((end - first.x + TILE - 1u) / TILE + dims.splits - 1u) / dims.splits * TILE;
   let begin = first.x + group.z * part;
+  if (dims.rotates == 1u && begin <= position.x && position.x < begin + part) {
+    // The newest key and value, for the steps after this one and for this part. Workgroups that share the head write the same.
+    let to = position.x % dims.slots * slot_pairs + kv_at;
+    let k_at = dims.heads * pairs + kv_at;
+    for (var j = lane; j < pairs; j += THREADS) {
+      keys[to + j] = {{ c.pack(cache, "turn(q[k_at + j], rope[angles + j])") }};
+      values[to + j] = {{ c.pack(cache, "q[k_at + slot_pairs + j]") }};
+    }
+  }
+  storageBarrier();
+  workgroupBarrier();
+
   var highest = vec4<f32>(LOWEST);
   var total = vec4<f32>(0.0);  // of the keys this thread scores
 {% for p in range(pairs) %}

@@ -1,5 +1,4 @@
-// Rotates q in place and k on its way into the cache; stores v. Interleaved pairs (2j, 2j + 1) of a head:
-// (a, b) -> (a cos - b sin, b cos + a sin), cos and sin of the row's position from a table made on the host in float64.
+// Rotates q in place and k on its way into the cache; stores v. A row alone is left to attention.wgsl.
 // qkv: f32[n, (heads + 2 kv_heads) x hd], queries, keys and values end to end; caches: [slots, kv_heads x hd / 2] pairs, slot = position % slots;
 // rope: (cos, sin)[rope_slots, hd / 2], slot = position % rope_slots.
 // grid: (ceil(heads x hd / 2 / 64), n) workgroups of 64, one thread a pair.
@@ -12,9 +11,7 @@
 struct Dims { q_pairs: u32, kv_pairs: u32, head_pairs: u32, slots: u32, rope_slots: u32 }
 @group(0) @binding(5) var<uniform> dims: Dims;
 
-fn turn(pair: vec2<f32>, angle: vec2<f32>) -> vec2<f32> {
-  return vec2<f32>(pair.x * angle.x - pair.y * angle.y, pair.y * angle.x + pair.x * angle.y);
-}
+{% include "rotate.wgsl" %}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {

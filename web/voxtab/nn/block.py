@@ -34,9 +34,8 @@ class TransformerBlock:
     ) -> Tensor:
         """x: [n, dim], changed in place. `ffn_norm`: a session's own, in place of the layer's."""
         qkv = self.project(record, x, n)
-        record.rope_store(qkv, cache, rope, n)
         attended = record.scratch("attended", self.attention_width)
-        record.attend(qkv, cache, rope.head_dim, attended, n)
+        record.rope_attend(qkv, cache, rope, attended, n)
         record.linear(self.wo, attended, x, n, Epilogue.ADD)
         return self.feed_forward(record, x, n, ffn_norm)
 

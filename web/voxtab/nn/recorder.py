@@ -134,11 +134,25 @@ class Recorder:
         bindings = [(0, qkv.buffer), (1, cache.keys), (2, cache.values), (3, rope.buffer), (4, self.control)]
         self._add("rope_store", {"cache": cache.kind}, {}, bindings, dims, (ceil_div(q_pairs, 64), n))
 
+    def rope_attend(self, qkv: Tensor, cache: RingCache, rope: RopeTable, out: Tensor, n: int) -> Tensor:
+        """out[i] = causal attention of row i over the cache's window, its own rotated key and value taken in before."""
+        if n == 1:
+            return self.attend(qkv, cache, rope.head_dim, out, n, rope=rope)
+        self.rope_store(qkv, cache, rope, n)
+        return self.attend(qkv, cache, rope.head_dim, out, n)
+
     def attend(
-        self, q: Tensor, cache: RingCache, head_dim: int, out: Tensor, n: int, slopes: Buffer | None = None
+        self,
+        q: Tensor,
+        cache: RingCache,
+        head_dim: int,
+        out: Tensor,
+        n: int,
+        slopes: Buffer | None = None,
+        rope: RopeTable | None = None,
     ) -> Tensor:
         """out[i] = causal attention of row i over the cache's window, grouped heads; rows of q may go on after their
-        queries. `slopes`: f32[heads] of ALiBi."""
+        queries. `slopes`: f32[heads] of ALiBi; `rope`: of a row alone that isn't rotated and stored yet."""
         heads, group, pairs = out.width // head_dim, out.width // cache.width, head_dim // 2
         together = next(count for count in (4, 2, 1) if group % count == 0)
         # A step's few workgroups would leave most of a GPU idle, so that a long context is shared out.
@@ -154,11 +168,11 @@ class Recorder:
         scale = float_bits(head_dim**-0.5)
         dims = (
             *(heads, group, pairs, cache.slots, cache.window, scale, cache.rate, n),
-            *(together, splits, q.width // 2),
+            *(together, splits, q.width // 2, int(rope is not None), rope.slots if rope else 0),
         )
         parts = out if splits == 1 else self.scratch.flat("attention parts", heads * splits * (pairs + 1) * 2)
         bindings = [(0, q.buffer), (1, cache.keys), (2, cache.values), (3, parts.buffer), (4, self.control)]
-        bindings.append((6, slopes or self._nothing))
+        bindings += [(6, slopes or self._nothing), (7, rope.buffer if rope else self._nothing)]
         constants = {"HAS_SLOPES": int(slopes is not None)}
         grid = (heads // together, ceil_div(n * together, 4), splits)
         self._add("attention", variant, constants, bindings, dims, grid)
