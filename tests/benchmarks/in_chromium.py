@@ -19,8 +19,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks import onnx_in_tab
 from tests.benchmarks.bench_worker import BenchWorker, bench_worker
-from tests.benchmarks.onnx_in_tab import onnxruntime
 from voxtab.bench.kernels import GROUPS, GROUPS_OF
 from voxtab.bench.presets import PRESETS, SPEAKER, TRANSCRIBER
 from voxtab.bench.report import as_text
@@ -45,7 +45,7 @@ def bench_kernels(
             (one,) = found["kernels"]
             line = f"{one['name']} {one['rows']} x {one['cols']}, {one['n']}: {one['ms']:.1f} ms"
             if beside:
-                one |= onnxruntime(worker.page, shape)
+                one |= onnx_in_tab.onnxruntime(worker.page, shape)
                 one["times_onnxruntime"] = one["onnxruntime_ms"] / one["ms"]
                 line += f", onnxruntime-web {one['onnxruntime_ms']:.0f} ms"
             result["kernels"].append(one)
@@ -76,6 +76,8 @@ def bench_load(worker: BenchWorker, layers: int) -> dict[str, Any]:
 
 def measured(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """What was asked for; `folder` is for files."""
+    if chosen.what == "kernels" and not chosen.without_onnxruntime:
+        onnx_in_tab.require()
     if chosen.what == "load":
         layers = chosen.layers or 2
         (folder / "models").mkdir()

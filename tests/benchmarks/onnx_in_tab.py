@@ -37,10 +37,14 @@ _RUN = """async ([n, cols, values, repeats, most]) => {
 }"""
 
 
-def onnxruntime(page: Page, shape: Shape) -> dict[str, float]:
-    """Milliseconds of MatMulNBits, and how far its answers are from numpy's."""
+def require() -> None:
+    """SystemExit when it is not installed."""
     if not _ORT.is_dir():
         raise SystemExit("onnxruntime-web is not installed. Run: npm ci --prefix tests/benchmarks")
+
+
+def onnxruntime(page: Page, shape: Shape) -> dict[str, float]:
+    """Milliseconds of MatMulNBits, and how far its answers are from numpy's."""
     blocks = made_up_blocks(shape.rows, shape.cols)
     drawn = random.Random(2)
     x = np.array([[drawn.gauss(0, 1) for _ in range(shape.cols)] for _ in range(shape.n)], np.float32)

@@ -30,8 +30,9 @@ class Step:
 
 
 def told(here: float, bare: float, layers: int, full: int) -> float:
-    """For a model of `full` layers, what was measured with `layers`, or all where it has fewer, and without any."""
-    return here if layers >= full else bare + (here - bare) / layers * full
+    """For a model of `full` layers, what was measured with `layers`, or all where it has fewer, and without any. Layers
+    take no negative time, however a busy machine makes it look."""
+    return here if layers >= full else bare + max(0.0, here - bare) / layers * full
 
 
 async def measured(

@@ -88,14 +88,23 @@ class _Mark:
     stages: Mapping[str, float]
     counters: Mapping[str, int]
 
+    def since(self, start: "_Mark") -> "_Mark":
+        return _Mark(
+            self.steps - start.steps,
+            self.seconds - start.seconds,
+            self.host_s - start.host_s,
+            {stage: ms - start.stages[stage] for stage, ms in self.stages.items()},
+            {name: count - start.counters[name] for name, count in self.counters.items()},
+        )
+
 
 @dataclass(frozen=True)
 class _Ran:
-    """`first`: when the first token or sound was there; the start if none came."""
+    """What it took until the first token or sound was there, and from then on."""
 
     audio_s: float
     first: _Mark
-    end: _Mark
+    later: _Mark
 
 
 async def _transcribed(model: AsrModel, tekken: Tekken, seconds: float, most: int) -> _Ran:
@@ -124,7 +133,7 @@ async def _transcribed(model: AsrModel, tekken: Tekken, seconds: float, most: in
         first = first if first.steps else mark()
     end = mark()
     session.free()
-    return _Ran(seconds, first, end)
+    return _Ran(seconds, first, end.since(first))
 
 
 async def _spoken(model: TtsModel, tekken: Tekken, frames: int) -> _Ran:
@@ -148,40 +157,39 @@ async def _spoken(model: TtsModel, tekken: Tekken, frames: int) -> _Ran:
         first = first if first.steps else mark()
     end = mark()
     session.free()
-    return _Ran(session.audio_s, first, end)
+    return _Ran(session.audio_s, first, end.since(first))
 
 
 def _figures(ran: _Ran, bare: _Ran | None, layers: int, depths: Mapping[str, int]) -> dict[str, Any]:
     """What was measured, and `full`: the same of the full model. bare: a session without layers; depths: how many layers
     a stage has in the full model."""
 
-    def in_full(mark: _Mark, without: _Mark | None) -> _Mark:
+    def in_full(part: _Mark, without: _Mark | None) -> _Mark:
         bares = without.stages if without else {}
         stages = {
             stage: told(ms, bares.get(stage, 0.0), layers, depths[stage]) if stage in depths else ms
-            for stage, ms in mark.stages.items()
+            for stage, ms in part.stages.items()
         }
-        longer_s = (sum(stages.values()) - sum(mark.stages.values())) / 1e3
-        return replace(mark, seconds=mark.seconds + longer_s, stages=stages)
+        longer_s = (sum(stages.values()) - sum(part.stages.values())) / 1e3
+        return replace(part, seconds=part.seconds + longer_s, stages=stages)
 
-    first, end = ran.first, ran.end
-    full = in_full(first, bare.first if bare else None), in_full(end, bare.end if bare else None)
-    later = max(1, end.steps - first.steps)
+    full = in_full(ran.first, bare.first if bare else None), in_full(ran.later, bare.later if bare else None)
+    steps = max(1, ran.later.steps)
     return {
         "audio_s": ran.audio_s,
-        "steps": end.steps,
-        **_timings(first, end, ran.audio_s),
-        "host_ms_per_step": (end.host_s - first.host_s) * 1e3 / later,
-        "per_100_steps": {name: (n - first.counters[name]) * 100 / later for name, n in end.counters.items()},
+        "steps": ran.first.steps + ran.later.steps,
+        **_timings(ran.first, ran.later, ran.audio_s),
+        "host_ms_per_step": ran.later.host_s * 1e3 / steps,
+        "per_100_steps": {name: count * 100 / steps for name, count in ran.later.counters.items()},
         "full": _timings(*full, ran.audio_s),
     }
 
 
-def _timings(first: _Mark, end: _Mark, audio_s: float) -> dict[str, Any]:
+def _timings(first: _Mark, later: _Mark, audio_s: float) -> dict[str, Any]:
     """A step's share is of those after the first one."""
     return {
-        "rtf": end.seconds / audio_s,
+        "rtf": (first.seconds + later.seconds) / audio_s,
         "first_ms": first.seconds * 1e3,
-        "ms_per_step": (end.seconds - first.seconds) * 1e3 / max(1, end.steps - first.steps),
-        "stages_ms": end.stages,
+        "ms_per_step": later.seconds * 1e3 / max(1, later.steps),
+        "stages_ms": {stage: ms + later.stages[stage] for stage, ms in first.stages.items()},
     }
