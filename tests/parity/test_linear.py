@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from dataclasses import replace
 from typing import Any
 
 import gguf
@@ -14,9 +13,11 @@ import pytest
 
 from voxtab.formats.gguf import GgmlType, GgufTensor
 from voxtab.gpu.native import NativeGpu
+from voxtab.kernels import key
+from voxtab.kernels.tiles import GPU, Tile, Tiles, candidates
 from voxtab.nn.recorder import Epilogue, Recorder, Workspace
 from voxtab.nn.upload import Upload
-from voxtab.nn.weights import Linear, Tensor, Weight
+from voxtab.nn.weights import Linear, Norm, Tensor, Weight
 
 Floats = npt.NDArray[np.float32]
 
@@ -57,7 +58,7 @@ def uploaded(gpu: NativeGpu, kind: GgmlType, values: Floats) -> tuple[Weight, Fl
 
 
 def computed(
-    gpu: NativeGpu, layer: Linear, x: Floats, before: Floats, epilogue: Epilogue
+    gpu: NativeGpu, layer: Linear, x: Floats, before: Floats, epilogue: Epilogue, norm: Norm | None = None
 ) -> npt.NDArray[Any]:
     n, rows = before.shape
     control = gpu.buffer(16, "control")
@@ -66,7 +67,7 @@ def computed(
     target = gpu.buffer(before.nbytes, "y")
     gpu.write(source, 0, x.tobytes())
     gpu.write(target, 0, before.tobytes())
-    record.linear(layer, Tensor(source, x.shape[1]), Tensor(target, rows), n, epilogue)
+    record.linear(layer, Tensor(source, x.shape[1], norm=norm), Tensor(target, rows), n, epilogue)
     gpu.run(record.finish())
     back = asyncio.run(gpu.read(target, 0, before.nbytes).bytes())
     return np.frombuffer(back, np.float32).reshape(before.shape)
@@ -120,17 +121,36 @@ def test_linear_equals_numpy(
                 )
 
 
-@pytest.mark.parametrize("kind", [GgmlType.Q4_0, GgmlType.F32], ids=lambda kind: kind.name)
-def test_the_tiles_for_gpus_equal_numpy(native_gpu: NativeGpu, kind: GgmlType) -> None:
-    """On a CPU adapter nothing else would run them."""
-    native_gpu.info = replace(native_gpu.info, software=False)
+# SOFTWARE's are what the test above runs. The experiment's run on no software adapter.
+VARIANTS = [tile for tile in dict.fromkeys([*GPU, *candidates()]) if tile.kernel != "matmat_subgroup"]
+
+
+@pytest.mark.parametrize("tile", VARIANTS, ids=lambda tile: key(tile.kernel, **tile.parameters))
+def test_every_tile_equals_numpy(gpu: NativeGpu, tile: Tile) -> None:
+    """Whatever tuning may choose. Rows that fill no tile, and several steps through the columns, the last one short; a
+    single row is normed on its way in, and gates meet their partners."""
+    assert tile.needs <= gpu.info.features
+    gpu.tiles = Tiles(one=tile, few=(), many=tile)
     rng = np.random.default_rng(4)
-    weight, meant = uploaded(native_gpu, kind, rng.standard_normal((67, 96)).astype(np.float32))
-    for n in (1, 2, 3, 11):
-        x = rng.standard_normal((n, 96)).astype(np.float32)
-        got = computed(native_gpu, Linear(weight), x, np.zeros((n, 67), np.float32), Epilogue.STORE)
-        want = x.astype(np.float64) @ meant.astype(np.float64).T
-        assert np.max(np.abs(got - want) / (np.abs(x) @ np.abs(meant).T + 1)) < 4e-6
+    for kind, (rows, cols) in {GgmlType.Q4_0: (68, 1120), GgmlType.Q8_0: (132, 96)}.items():
+        weight, meant = uploaded(gpu, kind, rng.standard_normal((rows, cols)).astype(np.float32))
+        gain = rng.standard_normal(cols + 4).astype(np.float32)
+        gains = gpu.buffer(gain.nbytes, "gains")
+        gpu.write(gains, 0, gain.tobytes())
+        for n in (1,) if tile.covers[1] == 1 else (7, 70):
+            x = rng.standard_normal((n, cols)).astype(np.float32)
+            norm = Norm(gains, 1e-5, 4) if n == 1 else None
+            factor = gain[4:] / np.sqrt(np.mean(x.astype(np.float64) ** 2) + 1e-5) if norm else 1.0
+            total = (x * factor) @ meant.astype(np.float64).T
+            scale = np.abs(x * factor) @ np.abs(meant).T + 1
+            before = rng.standard_normal((n, rows)).astype(np.float32)
+            added = computed(gpu, Linear(weight), x, before, Epilogue.ADD, norm)
+            assert np.max(np.abs(added - before - total) / scale) < 4e-6, (kind, n)
+            gated = computed(gpu, Linear(weight), x, before[:, : rows // 2], Epilogue.GATED_ROWS, norm)
+            fours = total.reshape(n, -1, 2, 2)
+            gate, up = (fours[:, :, part].reshape(n, -1) for part in range(2))
+            want = gate / (1 + np.exp(-gate)) * up
+            assert np.max(np.abs(gated - want)) < 4e-6 * np.max(scale) * np.max(np.abs(total)), (kind, n)
 
 
 def test_convolution_weights_are_reordered_by_tap(gpu: NativeGpu) -> None:

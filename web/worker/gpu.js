@@ -3,8 +3,8 @@
 
 /**
  * @typedef {{name: string, vendor: string, architecture: string, software: boolean, maxBindingBytes: number,
- *   maxBufferBytes: number, maxWorkgroups: number, memoryBytes: number | null, features: string[]}} GpuInfo memoryBytes:
- *   of its own, where the browser tells
+ *   maxBufferBytes: number, maxWorkgroups: number, memoryBytes: number | null, features: string[], identity: string}} GpuInfo
+ *   memoryBytes: of its own, where the browser tells; identity: tells the adapter, its driver and the browser from any other
  * @typedef {{pipeline: GPUComputePipeline, group: GPUBindGroup, grid: [number, number, number]}} Recorded
  */
 
@@ -20,6 +20,8 @@ export class GpuError extends Error {
 
 const STORAGE = 0x80 | 0x40 | 0x4 | 0x8; // STORAGE | UNIFORM | COPY_SRC | COPY_DST
 const READBACK = 0x1 | 0x8; // MAP_READ | COPY_DST
+// What some variants of kernels, and measuring, make use of.
+const FEATURES = ["subgroups", "timestamp-query"];
 const DEVICE_LOCAL = 0x1; // of a heap's properties
 
 /**
@@ -46,6 +48,7 @@ export async function createGpu() {
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const device = await adapter.requestDevice({
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+    requiredFeatures: /** @type {GPUFeatureName[]} */ (FEATURES.filter((name) => adapter.features.has(name))),
   });
   return new Gpu(adapter, device);
 }
@@ -87,6 +90,7 @@ export class Gpu {
       maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
       memoryBytes: deviceMemory(adapter.info),
       features: [...device.features].sort(),
+      identity: [vendor, architecture, model, description, navigator.userAgent].join(" | "),
     };
     /** Resolves with a sentence when the device is gone for good. */
     this.lost = device.lost.then((lost) => {

@@ -23,13 +23,16 @@ class Buffer:
 
 @dataclass(frozen=True)
 class AdapterInfo:
-    """`name` is for people; `software` is true for CPU rasterizers, which want other tile sizes than GPUs."""
+    """`name` is for people, `identity` tells it from any other, its driver's version included; `software` is true for
+    CPU rasterizers, which want other tile sizes than GPUs; `features` are WebGPU's names of those the device has."""
 
     name: str
     software: bool
     max_binding_bytes: int
     max_buffer_bytes: int
     max_workgroups: int
+    features: frozenset[str] = frozenset()
+    identity: str = ""
 
 
 @dataclass

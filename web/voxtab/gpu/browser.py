@@ -28,6 +28,8 @@ class BrowserGpu(Gpu):
             max_binding_bytes=int(info.maxBindingBytes),
             max_buffer_bytes=int(info.maxBufferBytes),
             max_workgroups=int(info.maxWorkgroups),
+            features=frozenset(str(name) for name in info.features),
+            identity=str(info.identity),
         )
 
     async def _check_made(self) -> None:

@@ -16,7 +16,10 @@ _STORAGE = (
     | wgpu.BufferUsage.COPY_DST
 )
 # Asked for as far as the adapter goes; everything runs with the defaults too.
+# WebGPU's names of features, and what wgpu calls them.
+_FEATURES = {"subgroups": "subgroup", "timestamp-query": "timestamp-query"}
 _LIMITS = ("max-buffer-size", "max-storage-buffer-binding-size")
+_IDENTITY = ("backend_type", "vendor", "architecture", "device", "description")
 
 
 def choose_adapter() -> Any:
@@ -34,6 +37,11 @@ def choose_adapter() -> Any:
         )
     order = {"DiscreteGPU": 0, "IntegratedGPU": 1, "VirtualGPU": 2}
     return min(adapters, key=lambda a: order.get(a.info["adapter_type"], 3))
+
+
+def for_naga(source: str) -> str:
+    """A kernel as naga wants it: it knows subgroups, but not yet the directive that asks for them."""
+    return source.replace("enable subgroups;\n", "")
 
 
 def _name(adapter: Any) -> str:
@@ -65,13 +73,18 @@ class NativeGpu(Gpu):
         super().__init__()
         adapter = adapter or choose_adapter()
         limits = {name: int(adapter.limits[name]) for name in _LIMITS}
-        self._device: Any = adapter.request_device_sync(required_limits=limits)
+        features = frozenset(name for name, wgpu_name in _FEATURES.items() if wgpu_name in adapter.features)
+        self._device: Any = adapter.request_device_sync(
+            required_limits=limits, required_features=[_FEATURES[name] for name in sorted(features)]
+        )
         self.info = AdapterInfo(
             name=_name(adapter),
             software=adapter.info["adapter_type"] == "CPU",
             max_binding_bytes=limits["max-storage-buffer-binding-size"],
             max_buffer_bytes=limits["max-buffer-size"],
             max_workgroups=int(adapter.limits["max-compute-workgroups-per-dimension"]),
+            features=features,
+            identity=" | ".join(str(adapter.info[key]) for key in _IDENTITY),
         )
         self._buffers: dict[int, Any] = {}
         self._compute: list[Any] = []
@@ -119,7 +132,7 @@ class NativeGpu(Gpu):
     def _create_pipeline(self, key: str, source: str, constants: dict[str, int]) -> int:
         module = self._modules.get(key)
         if module is None:
-            module = self._modules[key] = self._device.create_shader_module(label=key, code=source)
+            module = self._modules[key] = self._device.create_shader_module(label=key, code=for_naga(source))
         self._compute.append(
             self._device.create_compute_pipeline(
                 label=key,

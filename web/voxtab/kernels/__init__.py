@@ -9,9 +9,11 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from voxtab.kernels.tiles import GPU, SOFTWARE
+from voxtab.kernels.tiles import GPU, SOFTWARE, candidates
 
 WEIGHT_TYPES = ("q4_0", "q8_0", "f16", "f32", "f32_scalar")
+# Those whose products are worth a choice of tiles; the others are a small part of any model.
+TUNED_WEIGHTS = ("q4_0", "q8_0")
 CACHE_TYPES = ("f16", "f32")
 # Threads of an attention workgroup, pairs of a head that each owns, and keys of a tile that each scores: several where
 # windows are long, one where they are shorter than a tile would be.
@@ -42,6 +44,8 @@ def variants() -> list[tuple[str, dict[str, Any]]]:
     defaults = dict.fromkeys([*SOFTWARE, *GPU])
     for weight in WEIGHT_TYPES:
         found += [(tile.kernel, {"weight": weight, **tile.parameters}) for tile in defaults]
+        if weight in TUNED_WEIGHTS:
+            found += [(tile.kernel, {"weight": weight, **tile.parameters}) for tile in candidates()]
         found += [(name, {"weight": weight}) for name in ("embed", "embed_prompt", "embed_codes")]
     for kind in CACHE_TYPES:
         found += [("rope_store", {"cache": kind}), ("norm_store", {"cache": kind})]

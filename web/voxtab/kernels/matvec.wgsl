@@ -4,6 +4,9 @@
 // load of x serves {{ rows }} rows. Bytes read: the weights once.
 {% import "weights.wgsl" as w %}
 {% import "norm_input.wgsl" as norm %}
+{% if reduce == "subgroups" %}
+enable subgroups;
+{% endif %}
 {{ w.bindings(weight) }}
 @group(0) @binding(2) var<storage, read> x: array<{{ w.value_type(weight) }}>;
 @group(0) @binding(3) var<storage, read> row_values: array<f32>;
@@ -13,14 +16,18 @@
 
 const ROWS = {{ rows }}u;
 const THREADS = {{ threads }}u;
-var<workgroup> partial: array<f32, {{ rows * threads }}>;
-var<workgroup> partial_squares: array<f32, {{ threads }}>;
+// The lanes' sums for each row, and of the squares of x.
+var<workgroup> partial: array<f32, {{ (rows + 1) * threads }}>;
+{% if reduce == "subgroups" %}
+var<workgroup> parts: atomic<u32>; // into which the subgroups divide the lanes
+{% endif %}
 
 {% include "epilogue.wgsl" %}
 
-fn row_sum(r: u32) -> f32 {
+// Of the lanes that are `apart`.
+fn row_sum(r: u32, apart: u32) -> f32 {
   var sum = 0.0;
-  for (var t = 0u; t < THREADS; t++) {
+  for (var t = 0u; t < THREADS; t += apart) {
     sum += partial[r * THREADS + t];
   }
   return sum;
@@ -28,6 +35,12 @@ fn row_sum(r: u32) -> f32 {
 
 @compute @workgroup_size({{ threads }})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+{% if reduce == "subgroups" %}
+  if (lane == 0u) {
+    atomicStore(&parts, 1u);
+  }
+  workgroupBarrier();
+{% endif %}
   let first_row = group.x * ROWS;
   let last = dims.rows - 1u;
   let blocks = dims.blocks;
@@ -121,24 +134,41 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 {% endfor %}
 {% endif %}
   }
+{% if reduce == "subgroups" %}
+  // A sum for each subgroup, in the place of its first lane, and zeros. Which lanes make up one is up to the driver: where
+  // each has its share of consecutive ones only their first places are added up.
+  let first = subgroupMin(lane);
+  let length = subgroupMax(lane) - first + 1u;
+  let members = subgroupAdd(1u);
+{% for r in range(rows) %}
+  let sum_of_all{{ r }} = subgroupAdd(sum{{ r }});
+  partial[{{ r }}u * THREADS + lane] = select(0.0, sum_of_all{{ r }}, lane == first);
+{% endfor %}
+  let all_squares = subgroupAdd(squares);
+  partial[ROWS * THREADS + lane] = select(0.0, all_squares, lane == first);
+  let even = length == members && THREADS % members == 0u && first % members == 0u;
+  if (lane == first) {
+    atomicMax(&parts, select(THREADS, THREADS / members, even));
+  }
+  workgroupBarrier();
+  let apart = THREADS / atomicLoad(&parts);
+{% else %}
 {% for r in range(rows) %}
   partial[{{ r }}u * THREADS + lane] = sum{{ r }};
 {% endfor %}
-  partial_squares[lane] = squares;
+  partial[ROWS * THREADS + lane] = squares;
   workgroupBarrier();
-  var all_squares = 0.0;
-  for (var t = 0u; t < THREADS; t++) {
-    all_squares += partial_squares[t];
-  }
-  let factor = {{ norm.factor(weight, "all_squares") }};
+  const apart = 1u;
+{% endif %}
+  let factor = {{ norm.factor(weight, "row_sum(ROWS, apart)") }};
   for (var r = lane; r < ROWS; r += THREADS) {
     let row = first_row + r;
     if (row < dims.rows) {
       var up = 0.0;
       if (dims.epilogue == 4u && (r & 2u) == 0u) {
-        up = row_sum(r + 2u) * factor;
+        up = row_sum(r + 2u, apart) * factor;
       }
-      finish(dims.row_begin + row, dims.y_offset, row_sum(r) * factor, up);
+      finish(dims.row_begin + row, dims.y_offset, row_sum(r, apart) * factor, up);
     }
   }
 }

@@ -3,27 +3,52 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+# Rows and columns of the matrices that GPUs multiply in hardware: f16 is what most have, f32 is Apple's.
+_SUBGROUP_MATRICES = {"f16": 16, "f32": 8}
+# Rows of W that a workgroup of matmat_shared computes.
+_SHARED_ROWS = 64
+
 
 @dataclass(frozen=True)
 class Tile:
-    """One way to run a kernel: `threads` of a workgroup compute `rows` of W by `columns` rows of x, `rows` and `columns`
-    being a workgroup's in a matrix-vector kernel and each thread's in a matrix-matrix kernel."""
+    """One way to run one of the kernels: `threads` of a workgroup compute `rows` of W by `columns` rows of x. Those are
+    each thread's in matmat and matmat_shared, and all threads' together in the others."""
 
     kernel: str
     threads: int
     rows: int
     columns: int = 1
+    by: str = ""
+    """How the threads of matvec add up their sums: through "memory" or as "subgroups". What matmat_subgroup multiplies:
+    matrices of "f16" or "f32"."""
 
     @property
     def parameters(self) -> dict[str, str | int]:
         """Of the kernel's template, besides the kind of weight."""
         found: dict[str, str | int] = {"threads": self.threads, "rows": self.rows}
-        return found if self.kernel == "matvec" else {**found, "columns": self.columns}
+        if self.kernel == "matvec":
+            return found | {"reduce": self.by or "memory"}
+        found["columns"] = self.columns
+        if self.kernel == "matmat_subgroup":
+            found |= {"component": self.by, "size": _SUBGROUP_MATRICES[self.by]}
+        return found
 
     @property
     def covers(self) -> tuple[int, int]:
         """Rows of W, and of x, that a workgroup computes."""
-        return (self.rows, 1) if self.kernel == "matvec" else (self.threads * self.rows, self.columns)
+        if self.kernel == "matmat":
+            return self.threads * self.rows, self.columns
+        if self.kernel == "matmat_shared":
+            return _SHARED_ROWS, self.threads * self.rows * self.columns // _SHARED_ROWS
+        return self.rows, self.columns
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Features the device must have, by WebGPU's names."""
+        if self.kernel == "matmat_subgroup":
+            f16 = {"shader-f16"} if self.by == "f16" else set()
+            return frozenset({"subgroups", "chromium-experimental-subgroup-matrix"} | f16)
+        return frozenset({"subgroups"} if self.by == "subgroups" else ())
 
 
 @dataclass(frozen=True)
@@ -63,6 +88,41 @@ GPU = Tiles(
     few=(_matrix(32, 4, 2), _matrix(32, 4, 4), _matrix(32, 4, 8)),
     many=_matrix(32, 4, 8),
 )
+
+
+# What tuning may put in place of the default for block-quantized weights, the likeliest first.
+ONE_CANDIDATES = {
+    "software": (Tile("matvec", 4, 32), Tile("matvec", 16, 16)),
+    "gpu": (
+        Tile("spread", 64, 16),
+        Tile("matvec", 32, 8, by="subgroups"),
+        Tile("matvec", 64, 4, by="subgroups"),
+        Tile("spread", 128, 16),
+        Tile("matvec", 64, 4),
+    ),
+}
+FEW_CANDIDATES = {
+    "software": (),
+    "gpu": (Tile("spread", 64, 16, 2), Tile("spread", 64, 16, 6)),
+}
+MANY_CANDIDATES = {
+    "software": (),
+    "gpu": (
+        Tile("matmat_subgroup", 32, 64, 32, by="f16"),
+        Tile("matmat_subgroup", 32, 64, 32, by="f32"),
+        Tile("matmat_shared", 128, 8, 4),
+        Tile("matmat_shared", 64, 8, 4),
+    ),
+}
+
+
+def candidates() -> list[Tile]:
+    """All of them."""
+    found: dict[Tile, None] = {}
+    for group in (ONE_CANDIDATES, FEW_CANDIDATES, MANY_CANDIDATES):
+        for tiles in group.values():
+            found |= dict.fromkeys(tiles)
+    return list(found)
 
 
 def default_tiles(software: bool) -> Tiles:
