@@ -130,7 +130,7 @@ def test_every_tile_equals_numpy(gpu: NativeGpu, tile: Tile) -> None:
     """Whatever tuning may choose. Rows that fill no tile, and several steps through the columns, the last one short; a
     single row is normed on its way in, and gates meet their partners."""
     assert tile.needs <= gpu.info.features
-    gpu.tiles = Tiles(one=tile, few=(), many=tile)
+    gpu.chosen_tiles = Tiles(one=tile, few=(), many=tile)
     rng = np.random.default_rng(4)
     for kind, (rows, cols) in {GgmlType.Q4_0: (68, 1120), GgmlType.Q8_0: (132, 96)}.items():
         weight, meant = uploaded(gpu, kind, rng.standard_normal((rows, cols)).astype(np.float32))

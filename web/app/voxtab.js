@@ -41,6 +41,8 @@ export { VoxtabError };
  * @property {string | URL} [workerUrl]
  * @property {(progress: BootProgress) => void} [onBoot]
  * @property {number | null} [memoryLimitBytes] see setMemoryLimit()
+ * @property {boolean | null} [tuning] whether to choose, by measuring for a second or two, how this GPU computes, when a model
+ *   is first loaded on it; the choice is kept in this browser. null: when the model is large enough to gain
  */
 
 /**
@@ -56,10 +58,15 @@ export class Voxtab extends EventTarget {
   #version = "";
   /** @type {number | null} */
   #memoryLimit = null;
+  #tuning;
 
-  /** Use Voxtab.create(). @param {Worker} worker @param {(progress: BootProgress) => void} [onBoot] */
-  constructor(worker, onBoot) {
+  /**
+   * Use Voxtab.create().
+   * @param {Worker} worker @param {(progress: BootProgress) => void} [onBoot] @param {boolean | null} [tuning]
+   */
+  constructor(worker, onBoot, tuning = null) {
     super();
+    this.#tuning = tuning;
     this.#rpc = new Rpc(worker, (event, data) => {
       if (event === "boot") onBoot?.(data);
       if (event === "dead") {
@@ -88,6 +95,7 @@ export class Voxtab extends EventTarget {
     workerUrl = new URL("../worker/worker.js", import.meta.url),
     onBoot,
     memoryLimitBytes = null,
+    tuning = null,
   }) {
     if (!globalThis.isSecureContext) {
       throw new VoxtabError(
@@ -96,7 +104,7 @@ export class Voxtab extends EventTarget {
         "Open the page over https://, or on the same machine as http://localhost.",
       );
     }
-    const vox = new Voxtab(new Worker(workerUrl, { type: "module", name: "voxtab" }), onBoot);
+    const vox = new Voxtab(new Worker(workerUrl, { type: "module", name: "voxtab" }), onBoot, tuning);
     try {
       vox.setMemoryLimit(memoryLimitBytes);
       await vox.#ready();
@@ -178,7 +186,7 @@ export class Voxtab extends EventTarget {
   async #load(model, { onProgress, signal }) {
     checkSignal(signal);
     const found = await findModel(model);
-    const params = { model: found, memoryLimitBytes: this.#memoryLimit };
+    const params = { model: found, memoryLimitBytes: this.#memoryLimit, tuning: this.#tuning };
     const onEvent = (/** @type {string} */ event, /** @type {Progress} */ data) => {
       if (event === "progress") onProgress?.(data);
     };

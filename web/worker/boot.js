@@ -12,7 +12,8 @@ const ENGINE_FOLDER = "/home/pyodide/engine";
  * What voxtab.tab offers (web/voxtab/tab); each answers with JSON, {"ok": ...} or {"error": {code, message, hint}}. What
  * takes long is given a number, by which it can be cancelled.
  * @typedef {object} Tab
- * @property {(call: number, gpu: unknown, source: unknown, memoryLimit?: number) => Promise<string>} load
+ * @property {(call: number, gpu: unknown, source: unknown, memoryLimit?: number,
+ *   tuning?: unknown) => Promise<string>} load
  * @property {(task?: string) => string} unload
  * @property {() => string} loaded_tasks
  * @property {() => string} gpu_bytes

@@ -13,12 +13,18 @@
  * @property {(key: string) => void} close lets go of the files of a key; until then they are locked against other tabs
  */
 
-const FOLDER = "voxtab-models";
+const MODELS = "voxtab-models";
 
 /** @implements {Store} */
 export class OpfsStore {
   /** @type {Map<string, {handle: FileSystemSyncAccessHandle, writable: boolean}>} */
   #open = new Map();
+  #folder;
+
+  /** @param {string} [folder] of this origin's */
+  constructor(folder = MODELS) {
+    this.#folder = folder;
+  }
 
   /** @returns {boolean} whether this browser has synchronous access handles */
   static get supported() {
@@ -108,7 +114,7 @@ export class OpfsStore {
   /** @param {boolean} create @returns {Promise<FileSystemDirectoryHandle | null>} */
   async #root(create) {
     try {
-      return await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create });
+      return await (await navigator.storage.getDirectory()).getDirectoryHandle(this.#folder, { create });
     } catch (error) {
       if (isNotFound(error)) return null;
       throw error;

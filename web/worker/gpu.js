@@ -19,9 +19,10 @@ export class GpuError extends Error {
 }
 
 const STORAGE = 0x80 | 0x40 | 0x4 | 0x8; // STORAGE | UNIFORM | COPY_SRC | COPY_DST
+const TIMESTAMPS = 0x200 | 0x4; // QUERY_RESOLVE | COPY_SRC
 const READBACK = 0x1 | 0x8; // MAP_READ | COPY_DST
 // What some variants of kernels, and measuring, make use of.
-const FEATURES = ["subgroups", "timestamp-query"];
+const FEATURES = ["subgroups", "timestamp-query", "shader-f16", "chromium-experimental-subgroup-matrix"];
 const DEVICE_LOCAL = 0x1; // of a heap's properties
 
 /**
@@ -190,9 +191,37 @@ export class Gpu {
 
   /** Replay a program `times` times in one submit. @param {number} handle @param {number} times */
   run(handle, times) {
-    const recorded = /** @type {Recorded[]} */ (this.#programs.get(handle));
     const encoder = this.#device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
+    this.#replay(handle, times, encoder.beginComputePass());
+    this.#device.queue.submit([encoder.finish()]);
+  }
+
+  /**
+   * Seconds that a run takes by the device's clock; needs timestamp-query.
+   * @param {number} handle @param {number} times @returns {Promise<number>}
+   */
+  async timed(handle, times) {
+    const querySet = this.#device.createQuerySet({ type: "timestamp", count: 2 });
+    const stamps = this.#device.createBuffer({ size: 16, label: "timestamps", usage: TIMESTAMPS });
+    const encoder = this.#device.createCommandEncoder();
+    const timestampWrites = { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 };
+    this.#replay(handle, times, encoder.beginComputePass({ timestampWrites }));
+    encoder.resolveQuerySet(querySet, 0, 2, stamps, 0);
+    this.#device.queue.submit([encoder.finish()]);
+    const key = this.#nextHandle++;
+    this.#buffers.set(key, stamps);
+    try {
+      const [start, end] = new BigUint64Array((await this.read(key, 0, 16)).buffer);
+      return Number(end - start) / 1e9;
+    } finally {
+      this.freeBuffer(key);
+      querySet.destroy();
+    }
+  }
+
+  /** @param {number} handle @param {number} times @param {GPUComputePassEncoder} pass is ended */
+  #replay(handle, times, pass) {
+    const recorded = /** @type {Recorded[]} */ (this.#programs.get(handle));
     for (let t = 0; t < times; t++) {
       for (const { pipeline, group, grid } of recorded) {
         pass.setPipeline(pipeline);
@@ -201,7 +230,6 @@ export class Gpu {
       }
     }
     pass.end();
-    this.#device.queue.submit([encoder.finish()]);
   }
 
   /**

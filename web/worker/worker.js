@@ -11,6 +11,7 @@ import { Device } from "./device.js";
 import { listCached } from "./model_cache.js";
 import { openSource } from "./open_source.js";
 import { answer, floats, longCall } from "./python.js";
+import { TuningStore } from "./tuning_store.js";
 import { Turns } from "./turns.js";
 
 /**
@@ -105,10 +106,11 @@ const methods = {
  * @typedef {object} LoadParams
  * @property {import("./open_source.js").ModelEntry | File[]} model
  * @property {number | null} memoryLimitBytes for models and sessions in all; null: what the adapter says it has
+ * @property {boolean | null} tuning of the GPU before it is first used; null: where the model is large enough to gain
  */
 
 /** @param {LoadParams} params @param {Call} call */
-async function load({ model, memoryLimitBytes }, call) {
+async function load({ model, memoryLimitBytes, tuning }, call) {
   const { tab } = await engine;
   const gpu = await device.open();
   const source = await openSource(model, {
@@ -119,7 +121,9 @@ async function load({ model, memoryLimitBytes }, call) {
   });
   try {
     const limit = memoryLimitBytes ?? gpu.info.memoryBytes ?? undefined; // what Python knows as None
-    const loaded = await longCall(tab, (number) => tab.load(number, gpu, source, limit), gpu, call);
+    const choices = tuning === false ? undefined : new TuningStore(tuning === true);
+    const work = (/** @type {number} */ number) => tab.load(number, gpu, source, limit, choices);
+    const loaded = await longCall(tab, work, gpu, call);
     await source.close(true);
     const { name, bytes, verified, cache } = source;
     return { ...loaded, source: { name, bytes, verified, cache } };

@@ -12,7 +12,7 @@ from rich.console import Console
 from voxtab.captions.files import FORMATS, transcript_file
 from voxtab.cli.errors import reported
 from voxtab.cli.live_sound import PcmStream, Pieces, microphone, microphone_rate, read_stdin
-from voxtab.cli.loading import loaded_engine
+from voxtab.cli.loading import Tuning, loaded_engine
 from voxtab.errors import VoxtabError
 from voxtab.sessions.listening import MAX_BACKLOG_S, Listening, ListenOptions
 
@@ -41,6 +41,7 @@ def listen(
     export: Annotated[
         Path | None, typer.Option(help="Write a file in the end: .txt, .srt, .vtt or .json.")
     ] = None,
+    tuning: Tuning = True,
 ) -> None:
     """Write down what is being said, until the sound ends or Ctrl-C is pressed."""
     options = ListenOptions(delay_ms=delay_ms, kv_window=kv_window, cache=kv_cache)
@@ -50,13 +51,19 @@ def listen(
     PcmStream(pcm_format, rate)
     if export is not None:
         _check_writable(export)
-    asyncio.run(_listen(model, options, mic, pcm_format, rate, export))
+    asyncio.run(_listen(model, options, mic, pcm_format, rate, export, tuning))
 
 
 async def _listen(
-    model: Path, options: ListenOptions, mic: bool, pcm_format: str, rate: int, export: Path | None
+    model: Path,
+    options: ListenOptions,
+    mic: bool,
+    pcm_format: str,
+    rate: int,
+    export: Path | None,
+    tuning: bool,
 ) -> None:
-    engine = await loaded_engine(model, _stderr)
+    engine = await loaded_engine(model, _stderr, tuning)
     session = engine.listening(options)
     pieces: Pieces = asyncio.Queue()
     try:

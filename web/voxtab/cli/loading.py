@@ -1,7 +1,9 @@
 """Loading a model natively, with a progress bar."""
 
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -13,13 +15,20 @@ from rich.progress import (
 )
 
 from voxtab.cli.model_files import open_model
+from voxtab.cli.tuning_file import TuningFolder, cache_folder
 from voxtab.gpu.native import NativeGpu
 from voxtab.sessions.engine import Engine
+from voxtab.tuning.tuner import Tuner
+
+Tuning = Annotated[
+    bool, typer.Option(help="At the first use of a large model, choose by measuring how this GPU computes.")
+]
 
 
-async def loaded_engine(model: Path, console: Console) -> Engine:
+async def loaded_engine(model: Path, console: Console, tuning: bool) -> Engine:
     """The model at `model` on the best adapter; `console` shows how far it is. Raises VoxtabError."""
-    engine = Engine(NativeGpu())
+    tuner = Tuner(TuningFolder(cache_folder())) if tuning else None
+    engine = Engine(NativeGpu(), tuner=tuner)
     with Progress(
         TextColumn("{task.description}"),
         *(BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()),

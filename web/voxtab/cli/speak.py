@@ -16,7 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from voxtab.cli.errors import reported
-from voxtab.cli.loading import loaded_engine
+from voxtab.cli.loading import Tuning, loaded_engine
 from voxtab.cli.sound_file import StreamedWav, write_wav
 from voxtab.errors import VoxtabError
 from voxtab.sessions.engine import Engine
@@ -34,7 +34,7 @@ def voices(
     as_json: Annotated[bool, typer.Option("--json", help="Names, languages and rows as JSON.")] = False,
 ) -> None:
     """List a speech model's voices."""
-    engine = asyncio.run(loaded_engine(model, _stderr))
+    engine = asyncio.run(loaded_engine(model, _stderr, tuning=False))
     found = engine.voices()
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=1))
@@ -67,6 +67,7 @@ def speak(
     ] = None,
     trace: Annotated[Path | None, typer.Option(help="Write every stage's output to this .npz file.")] = None,
     kv_cache: Annotated[str, typer.Option(help="Storage of keys and values: f16 or f32.")] = "f16",
+    tuning: Tuning = True,
 ) -> None:
     """Speak a text into a WAV file, 24 kHz mono."""
     if as_json and output == "-":
@@ -77,7 +78,7 @@ def speak(
     given = _read_noise(noise) if noise is not None else None
     options = SpeechOptions(euler_steps, cfg, kv_cache, seed, noise=given)
     kept = SpeechTrace() if trace is not None else None
-    result = asyncio.run(_speak(said, model, voice, options, output, stream, kept))
+    result = asyncio.run(_speak(said, model, voice, options, output, stream, kept, tuning))
     if kept is not None and trace is not None:
         _write_trace(trace, kept, result["codes"])
     if as_json:
@@ -100,8 +101,9 @@ async def _speak(
     output: str,
     stream: bool,
     trace: SpeechTrace | None,
+    tuning: bool,
 ) -> dict[str, Any]:
-    engine = await loaded_engine(model, _stderr)
+    engine = await loaded_engine(model, _stderr, tuning)
     names = [entry["name"] for entry in engine.voices()]
     session = engine.speech(text, voice or (names[0] if names else ""), options, trace)
     try:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from voxtab.captions.files import FORMATS, transcript_file
 from voxtab.cli.audio import read_audio
 from voxtab.cli.errors import reported
-from voxtab.cli.loading import loaded_engine
+from voxtab.cli.loading import Tuning, loaded_engine
 from voxtab.errors import VoxtabError
 from voxtab.models.asr_state import AsrOptions
 from voxtab.sessions.level import peak_gain
@@ -49,6 +49,7 @@ def transcribe(
     left_pad_tokens: Annotated[int | None, typer.Option(help="Silence before the sound, 80 ms each.")] = None,
     kv_cache: Annotated[str, typer.Option(help="Storage of keys and values: f16 or f32.")] = "f16",
     normalize: Annotated[bool, typer.Option(help="Scale the recording to a peak of 0.95 first.")] = False,
+    tuning: Tuning = True,
 ) -> None:
     """Write down what a recording says."""
     if chunk_ms < 0:
@@ -67,7 +68,7 @@ def transcribe(
         gain=peak_gain([pcm.data.cast("B").cast("f")]) if normalize else 1.0,
     )
     kept = Trace() if trace is not None else None
-    session = asyncio.run(_transcribe(pcm, model, options, chunk_ms, kept))
+    session = asyncio.run(_transcribe(pcm, model, options, chunk_ms, kept, tuning))
     if kept is not None and trace is not None:
         _write_trace(trace, kept)
     if as_json:
@@ -92,8 +93,9 @@ async def _transcribe(
     options: AsrOptions,
     chunk_ms: int,
     trace: Trace | None,
+    tuning: bool,
 ) -> Transcription:
-    engine = await loaded_engine(model, _stderr)
+    engine = await loaded_engine(model, _stderr, tuning)
     session = engine.transcription(options, trace)
     with Progress(
         TextColumn("transcribing"), BarColumn(), TimeRemainingColumn(), console=_stderr, transient=True

@@ -4,6 +4,7 @@ Everything is by handle: a buffer, a pipeline or a program is a small integer th
 browser one call crosses from Python to JavaScript per object, and one per replay of a whole program.
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -93,7 +94,7 @@ class Gpu(ABC):
     def __init__(self) -> None:
         self.counters = Counters()
         self.allocated: dict[int, int] = {}
-        self._tiles: Tiles | None = None
+        self.chosen_tiles: Tiles | None = None
         self._unchecked = False
         self._uniforms: dict[bytes, Buffer] = {}
         self._pipelines: dict[tuple[str, tuple[tuple[str, int], ...]], int] = {}
@@ -104,12 +105,8 @@ class Gpu(ABC):
 
     @property
     def tiles(self) -> Tiles:
-        """How matrix products are cut; what is recorded from now on goes by it."""
-        return self._tiles or default_tiles(self.info.software)
-
-    @tiles.setter
-    def tiles(self, chosen: Tiles) -> None:
-        self._tiles = chosen
+        """How matrix products are cut in what is recorded from now on."""
+        return self.chosen_tiles or default_tiles(self.info.software)
 
     def buffer(self, size: int, label: str) -> Buffer:
         """A zeroed buffer of at least `size` bytes."""
@@ -192,6 +189,15 @@ class Gpu(ABC):
         self.counters.calls += 1
         self.counters.submits += 1
         self._run_program(program.id, times)
+
+    async def timed(self, program: Program, times: int) -> float:
+        """Run it, and wait; seconds it took, by the device's clock where that can be read, else with the way there and
+        back."""
+        await self.drain()
+        start = time.perf_counter()
+        self.run(program, times)
+        await self.drain()
+        return time.perf_counter() - start
 
     def read(self, buffer: Buffer, offset: int, size: int) -> Readback:
         """Queue a copy of these bytes and start bringing them back."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from voxtab.gpu.base import AdapterInfo, Dispatch, Gpu, Readback
+from voxtab.gpu.base import AdapterInfo, Dispatch, Gpu, Program, Readback
 
 
 class BrowserReadback(Readback):
@@ -37,6 +37,13 @@ class BrowserGpu(Gpu):
 
     async def drain(self) -> None:
         await self.js.drain()
+
+    async def timed(self, program: Program, times: int) -> float:
+        if "timestamp-query" not in self.info.features:
+            return await super().timed(program, times)
+        self.counters.calls += 1
+        self.counters.submits += 1
+        return float(await self.js.timed(program.id, times))
 
     def _create_buffer(self, size: int, label: str) -> int:
         return int(self.js.buffer(size, label))

@@ -90,41 +90,56 @@ GPU = Tiles(
 )
 
 
-# What tuning may put in place of the default for block-quantized weights, the likeliest first.
-ONE_CANDIDATES = {
-    "software": (Tile("matvec", 4, 32), Tile("matvec", 16, 16)),
-    "gpu": (
-        Tile("spread", 64, 16),
-        Tile("matvec", 32, 8, by="subgroups"),
-        Tile("matvec", 64, 4, by="subgroups"),
-        Tile("spread", 128, 16),
-        Tile("matvec", 64, 4),
+def default_tiles(software: bool) -> Tiles:
+    """Those that run on any adapter of the sort."""
+    return SOFTWARE if software else GPU
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What tuning chooses among for each part of Tiles; what is likeliest the best comes first."""
+
+    one: tuple[Tile, ...]
+    few: tuple[tuple[Tile, ...], ...]
+    many: tuple[Tile, ...]
+
+
+# In place of the default, for block-quantized weights.
+CANDIDATES = {
+    "software": Candidates(one=(Tile("matvec", 4, 32),), few=(), many=()),
+    "gpu": Candidates(
+        one=(
+            Tile("spread", 64, 16),
+            Tile("matvec", 32, 8, by="subgroups"),
+            Tile("matvec", 64, 4, by="subgroups"),
+            Tile("spread", 128, 16),
+            Tile("matvec", 64, 4),
+        ),
+        few=((Tile("spread", 64, 16, 2), Tile("spread", 64, 16, 6)),),
+        many=(
+            Tile("matmat_subgroup", 32, 64, 32, by="f16"),
+            Tile("matmat_subgroup", 32, 64, 32, by="f32"),
+            Tile("matmat_shared", 128, 8, 4),
+            Tile("matmat_shared", 64, 8, 4),
+        ),
     ),
 }
-FEW_CANDIDATES = {
-    "software": (),
-    "gpu": (Tile("spread", 64, 16, 2), Tile("spread", 64, 16, 6)),
-}
-MANY_CANDIDATES = {
-    "software": (),
-    "gpu": (
-        Tile("matmat_subgroup", 32, 64, 32, by="f16"),
-        Tile("matmat_subgroup", 32, 64, 32, by="f32"),
-        Tile("matmat_shared", 128, 8, 4),
-        Tile("matmat_shared", 64, 8, 4),
-    ),
-}
+
+
+def suitable(software: bool, features: frozenset[str]) -> Candidates:
+    """The default, and then the candidates that need no other features than these."""
+    default = default_tiles(software)
+    found = CANDIDATES["software" if software else "gpu"]
+    return Candidates(
+        (default.one, *(tile for tile in found.one if tile.needs <= features)),
+        (default.few, *(tiles for tiles in found.few if all(tile.needs <= features for tile in tiles))),
+        (default.many, *(tile for tile in found.many if tile.needs <= features)),
+    )
 
 
 def candidates() -> list[Tile]:
     """All of them."""
     found: dict[Tile, None] = {}
-    for group in (ONE_CANDIDATES, FEW_CANDIDATES, MANY_CANDIDATES):
-        for tiles in group.values():
-            found |= dict.fromkeys(tiles)
+    for group in CANDIDATES.values():
+        found |= dict.fromkeys((*group.one, *(tile for tiles in group.few for tile in tiles), *group.many))
     return list(found)
-
-
-def default_tiles(software: bool) -> Tiles:
-    """Those that run on any adapter of the sort."""
-    return SOFTWARE if software else GPU

@@ -20,18 +20,20 @@ from voxtab.sessions.trace import Trace
 from voxtab.sessions.transcription import Transcription
 from voxtab.sessions.utterance import MAX_TEXT_CHARACTERS
 from voxtab.sessions.warm_up import warm_up_asr, warm_up_tts
+from voxtab.tuning.tuner import Tuner
 
 
 class Engine:
     """At most one model of each task, on one device; opens sessions on them.
 
     memory_limit: bytes that models and sessions may take in all, where the device's own limit is known or a user has
-    set one; None asks the device alone.
+    set one; None asks the device alone. tuner: chooses how the device computes, before it is first loaded to.
     """
 
-    def __init__(self, gpu: Gpu, memory_limit: int | None = None) -> None:
+    def __init__(self, gpu: Gpu, memory_limit: int | None = None, tuner: Tuner | None = None) -> None:
         self.gpu = gpu
         self.memory_limit = memory_limit
+        self.tuner = tuner
         self._asr: tuple[AsrModel, Tekken] | None = None
         self._tts: tuple[TtsModel, Tekken] | None = None
         self._needs: dict[Task, tuple[str, MemoryNeed]] = {}
@@ -48,6 +50,8 @@ class Engine:
         need = memory_need(directory, self.gpu.info)
         self._check_memory(name, need)
         self.unload(need.task)
+        if self.tuner is not None:
+            await self.tuner.prepare(self.gpu, need.weights)
         loaded: dict[str, Any] = {"name": name, "task": need.task}
         if need.task == "speech-to-text":
             asr, tekken = await load_asr(self.gpu, source, directory, tekken_beside)

@@ -10,19 +10,23 @@ from voxtab.models.tasks import Task
 from voxtab.tab.answers import answer
 from voxtab.tab.calls import Call, long_call
 from voxtab.tab.source import BrowserSource
+from voxtab.tab.tuning_store import tuner_for
 from voxtab.tab.worker_engine import engine_here, engine_on, forget
 
 
-def load(call: int, gpu: Any, source: Any, memory_limit: float | None) -> Coroutine[Any, Any, str]:
+def load(
+    call: int, gpu: Any, source: Any, memory_limit: float | None, tuning: Any = None
+) -> Coroutine[Any, Any, str]:
     """Load a model in place of the one of its task; ok: what Engine.load tells.
 
-    memory_limit: bytes for models and sessions in all; None asks the device alone.
+    memory_limit: bytes for models and sessions in all; None asks the device alone. tuning: see tuner_for.
     """
 
     async def work(running: Call) -> dict[str, Any]:
         model = BrowserSource(source)
         engine = engine_on(gpu)
         engine.memory_limit = None if memory_limit is None else int(memory_limit)
+        engine.tuner = tuner_for(tuning)
         loaded = await engine.load(model, await model.tekken())
         if running.cancelled:
             engine.unload(loaded["task"])

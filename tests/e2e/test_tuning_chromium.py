@@ -1,0 +1,95 @@
+"""Tuning in a tab: it happens once, what it chose stays in the browser, and the next visit computes by it."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.e2e.tab import BARE_PAGE
+from tests.e2e.worker_python import expose_python
+from tests.parity.golden import Expected
+from tests.server_process import ServerProcess
+from voxtab.kernels.tiles import suitable
+
+VISIT = """async ([tuning, wav]) => {
+  const { Voxtab } = await import("/app/voxtab.js");
+  const vox = window.vox = await Voxtab.create({ tuning });
+  await vox.load("asr-tiny-q4_0");
+  const bytes = Uint8Array.from(atob(wav), (c) => c.charCodeAt(0));
+  return (await vox.transcribe(new File([bytes], "recording.wav"), { delayMs: 480 })).tokens;
+}"""
+FILES = """async () => {
+  const found = {};
+  const root = await navigator.storage.getDirectory();
+  for await (const [name, folder] of root.entries()) {
+    if (name !== "voxtab-tuning") continue;
+    for await (const file of (await folder.getDirectoryHandle("choices")).values()) {
+      found[file.name] = await (await file.getFile()).text();
+    }
+  }
+  return found;
+}"""
+REPLACE = """async ([name, text]) => {
+  const root = await navigator.storage.getDirectory();
+  const folder = await (await root.getDirectoryHandle("voxtab-tuning")).getDirectoryHandle("choices");
+  const stream = await (await folder.getFileHandle(name)).createWritable();
+  await stream.write(text);
+  await stream.close();
+}"""
+CHOSEN = """python.runPython(`
+from dataclasses import asdict
+import json
+from base64 import b64encode
+from voxtab.tab.worker_engine import engine_here
+json.dumps(asdict(engine_here().gpu.tiles.one) | {"chosen": engine_here().gpu.chosen_tiles is not None})`)"""
+
+
+class Visits:
+    """Visits of one browser to the site, one after the other."""
+
+    def __init__(self, page: Page, wav: bytes, url: str) -> None:
+        self.page = page
+        self._wav = wav
+        self._url = url
+
+    def __call__(self, tuning: bool | None) -> tuple[list[int], dict[str, Any]]:
+        """Tokens of the recording, and the tile for one row."""
+        self.page.goto(self._url + BARE_PAGE)
+        tokens = self.page.evaluate(VISIT, [tuning, b64encode(self._wav).decode()])
+        (worker,) = self.page.workers
+        return tokens, json.loads(worker.evaluate(CHOSEN))
+
+    def kept(self) -> dict[str, str]:
+        found: dict[str, str] = self.page.evaluate(FILES)
+        return found
+
+
+@pytest.fixture
+def visits(browser: Browser, site: ServerProcess, data: Path) -> Iterator[Visits]:
+    with browser.new_context(ignore_https_errors=True) as context:
+        expose_python(context)
+        yield Visits(context.new_page(), (data / "asr-tiny" / "input.wav").read_bytes(), site.url)
+
+
+def test_a_tab_tunes_once_and_the_next_visit_computes_by_it(visits: Visits, data: Path) -> None:
+    expected = Expected(data / "asr-tiny", "q4_0").transcript(480)
+    tokens, tile = visits(True)
+    assert tokens == expected
+    assert tile["chosen"]
+    ((name, text),) = visits.kept().items()
+    assert json.loads(text)["one"] == {key: tile[key] for key in tile if key != "chosen"}
+    # Were it tuned again, the file would be written again; were the file not used, the tile would not be its.
+    (other,) = (each for each in suitable(True, frozenset()).one if asdict(each) != json.loads(text)["one"])
+    changed = json.dumps(json.loads(text) | {"one": asdict(other)})
+    visits.page.evaluate(REPLACE, [name, changed])
+    tokens, tile = visits(None)
+    assert tokens == expected
+    assert tile == asdict(other) | {"chosen": True}
+    assert visits.kept() == {name: changed}

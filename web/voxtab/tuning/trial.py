@@ -1,0 +1,180 @@
+"""Tries tiles on made-up weights: whether they compute what the default does, and how long they take."""
+
+import random
+import time
+from array import array
+from collections.abc import Sequence
+from operator import sub
+
+from voxtab.errors import VoxtabError
+from voxtab.gpu.base import Buffer, Gpu, Program
+from voxtab.kernels.tiles import Tiles, default_tiles, suitable
+from voxtab.nn.recorder import Recorder, Workspace
+from voxtab.nn.weights import Linear, Segment, Tensor, Weight
+
+# No candidate is begun later than this after the start: two thirds of what a user may be kept waiting.
+BUDGET_S = 1.3
+# What the choice among tiles for one row may take of it; a decode step is made of such.
+_SHARE_OF_ONE = 0.6
+# Less than that better is noise.
+_BETTER = 0.95
+_REPEATS = 4
+# A submit repeats a product until it takes about this long: timestamps are told in steps of 0.1 ms, and fences are slow.
+_SUBMIT_S = 0.005
+_MOST_TIMES = 500
+
+# The 4B decoder's feed-forward layers stand for all: together far larger than most caches. A CPU adapter gets less to do.
+_GPU_SHAPES = ((9216, 3072), (3072, 9216))
+_SOFTWARE_SHAPES = ((2048, 3072),)
+_MANY = {True: 12, False: 64}
+# What answers are compared on: tiles that are filled only in part, and several of them.
+_CHECKED_ROWS, _CHECKED_MANY = 200, 37
+# As strict as the parity tests: of the sum of magnitudes, which is cols times the mean of a weight's and of a value's.
+_TOLERANCE = 4e-6
+_MEAN_WEIGHT, _MEAN_VALUE = 0.0107 * 4.0, 0.5
+
+
+async def tune(gpu: Gpu, budget_s: float = BUDGET_S) -> Tiles:
+    """The fastest tiles for this device among those that suit it and compute what its default does.
+
+    Raises VoxtabError device-lost, and adapter-too-small where there is no memory even for this.
+    """
+    start = time.perf_counter()
+    default = default_tiles(gpu.info.software)
+    allowed = suitable(gpu.info.software, gpu.info.features)
+    before = gpu.chosen_tiles
+    trial = Trial(gpu)
+    try:
+        one, few, many = default.one, default.few, default.many
+        candidates = [Tiles(tile, few, many) for tile in allowed.one]
+        one = (await trial.best(candidates, 1, start + _SHARE_OF_ONE * budget_s)).one
+        candidates = [Tiles(one, tiles, many) for tiles in allowed.few]
+        few = (await trial.best(candidates, 6, start + budget_s)).few
+        candidates = [Tiles(one, few, tile) for tile in allowed.many]
+        return await trial.best(candidates, trial.many, start + budget_s)
+    finally:
+        trial.free()
+        gpu.chosen_tiles = before
+
+
+class Trial:
+    """Made-up Q4_0 weights and values on a device."""
+
+    def __init__(self, gpu: Gpu) -> None:
+        self._gpu = gpu
+        self.many = _MANY[gpu.info.software]
+        self._made: list[Buffer] = []
+        drawn = random.Random(0)
+        shapes = _SOFTWARE_SHAPES if gpu.info.software else _GPU_SHAPES
+        widest = max(cols for _, cols in shapes)
+        with gpu.all_or_nothing():
+            # Nibbles of all kinds; scales of 0.0098 to 0.0117.
+            noise = drawn.randbytes(1 << 20)
+            scales = bytearray(noise)
+            scales[1::2] = b"\x21" * (len(scales) // 2)
+            self._weights = [
+                Weight(
+                    "q4_0",
+                    rows,
+                    cols,
+                    (
+                        Segment(
+                            0,
+                            rows,
+                            self._filled(rows * cols // 2, noise),
+                            self._filled(rows * cols // 16, scales),
+                        ),
+                    ),
+                )
+                for rows, cols in shapes
+            ]
+            most = max(self.many, _CHECKED_MANY)
+            values = array("f", [drawn.uniform(-1, 1) for _ in range(widest + 8 * most)])
+            self._x = self._buffer(most * widest * 4)
+            for row in range(most):
+                gpu.write(self._x, row * widest * 4, memoryview(values)[8 * row : 8 * row + widest])
+            self._y = self._buffer(most * max(rows for rows, _ in shapes) * 4)
+
+    def free(self) -> None:
+        for buffer in self._made:
+            self._gpu.free(buffer)
+        self._made.clear()
+
+    async def best(self, candidates: Sequence[Tiles], n: int, until: float) -> Tiles:
+        """Of the candidates, the first of which is the default: the fastest for n rows of x. None is begun after `until`
+        (of time.perf_counter)."""
+        default, *others = candidates
+        if not others:
+            return default
+        checks = [n] if n <= 8 else [_CHECKED_MANY]
+        want = [await self._answer(default, rows) for rows in checks]
+        best = default
+        for tiles in others:
+            if time.perf_counter() > until:
+                break
+            try:
+                got = [await self._answer(tiles, rows) for rows in checks]
+                if not all(map(self._agree, got, want)):
+                    continue
+                taken, fastest = await self._seconds([tiles, best], n)
+            except VoxtabError:
+                raise
+            except Exception:  # whatever this adapter's compiler has against it: there are others
+                continue
+            if taken < _BETTER * fastest:
+                best = tiles
+        return best
+
+    async def _answer(self, tiles: Tiles, n: int) -> "array[float]":
+        """What a few rows of the first matrix make of n rows of x."""
+        weight = self._weights[0]
+        (whole,) = weight.segments
+        part = Segment(0, _CHECKED_ROWS, whole.quants, whole.scales)
+        program = self._program(tiles, [Weight("q4_0", part.rows, weight.cols, (part,))], n)
+        try:
+            await self._gpu.ready()
+            self._gpu.run(program)
+            return array("f", await self._gpu.read(self._y, 0, n * part.rows * 4).bytes())
+        finally:
+            self._gpu.free_program(program)
+
+    def _agree(self, got: "array[float]", want: "array[float]") -> bool:
+        allowed = _TOLERANCE * self._weights[0].cols * _MEAN_WEIGHT * _MEAN_VALUE
+        return all(abs(difference) <= allowed for difference in map(sub, got, want))  # false for a NaN too
+
+    async def _seconds(self, choices: Sequence[Tiles], n: int) -> list[float]:
+        """That a product takes with each, in turns: a machine has other things to do."""
+        programs = [self._program(tiles, self._weights, n) for tiles in choices]
+        try:
+            await self._gpu.ready()
+            times = 1
+            for program in programs:
+                await self._gpu.timed(program, 1)  # some drivers compile at the first run
+                once = await self._gpu.timed(program, 1)
+                times = max(times, min(_MOST_TIMES, int(_SUBMIT_S / max(once, 1e-7))))
+            taken = [
+                [await self._gpu.timed(program, times) / times for program in programs]
+                for _ in range(_REPEATS)
+            ]
+            return [min(found) for found in zip(*taken, strict=True)]
+        finally:
+            for program in programs:
+                self._gpu.free_program(program)
+
+    def _program(self, tiles: Tiles, weights: Sequence[Weight], n: int) -> Program:
+        self._gpu.chosen_tiles = tiles
+        record = Recorder(self._gpu, self._y, Workspace(self._gpu, n))
+        for weight in weights:
+            record.linear(Linear(weight), Tensor(self._x, weight.cols), Tensor(self._y, weight.rows), n)
+        return record.finish()
+
+    def _filled(self, size: int, with_bytes: "bytes | bytearray") -> Buffer:
+        made = self._buffer(size)
+        for done in range(0, size, len(with_bytes)):
+            self._gpu.write(made, done, memoryview(with_bytes)[: min(len(with_bytes), size - done)])
+        return made
+
+    def _buffer(self, size: int) -> Buffer:
+        made = self._gpu.buffer(size, "tuning")
+        self._made.append(made)
+        return made
