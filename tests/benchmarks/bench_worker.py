@@ -47,15 +47,21 @@ _PREPARE = """async () => {
     const signal = new AbortController().signal;
     return openSource(JSON.parse(entry), { signal, checkManifest: JSON.parse, store });
   };
-  const names = { js_gpu: gpu, idle_js: idle, open_source };
+  const cached_models = async () => (await new OpfsStore().list()).length;
+  const names = { js_gpu: gpu, idle_js: idle, open_source, cached_models };
   for (const [name, value] of Object.entries(names)) python.globals.set(name, value);
   python.runPython(`
 import json
+from dataclasses import asdict
 from voxtab.gpu.browser import BrowserGpu
 from voxtab.bench import kernels, presets, session, steps
+from voxtab.tuning.trial import tune
 gpu, idle = BrowserGpu(js_gpu), BrowserGpu(idle_js)`);
 }"""
 _RUN = "async (code) => await python.runPythonAsync(code)"
+
+
+_TILES = "{'tiles': [asdict(tile) for tile in gpu.tiles]}"
 
 
 class BenchWorker:
@@ -72,7 +78,7 @@ class BenchWorker:
 
     def measured(self, call: str) -> dict[str, Any]:
         """What a coroutine function of voxtab.bench gives in there."""
-        result: dict[str, Any] = json.loads(self.run(f"json.dumps(await {call})"))
+        result: dict[str, Any] = json.loads(self.run(f"json.dumps(await {call} | {_TILES})"))
         return result
 
     def run(self, code: str) -> Any:

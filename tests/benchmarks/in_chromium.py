@@ -5,10 +5,10 @@
     python -m tests.benchmarks.in_chromium decode|encode|speak|load [--layers 2] [--context 100 ...] [--tokens 1 ...]
     python -m tests.benchmarks.in_chromium session [--preset voxtral-tts-4b] [--layers 1] [--seconds 1]
 
-All take --json. They run in the Python of voxtab's own worker, on web/worker/gpu.js; `load` goes through its loader, from
-a server over HTTPS and from the cache. onnxruntime-web (from the package.json beside this; only `kernels` needs it) gets
-the same weights and the same adapter, one shape after the other; its answers are checked against numpy. Its time
-includes moving 12 KB in and some more out, under a millisecond for a vector.
+All take --json and --no-tuning. They run in the Python of voxtab's own worker, on web/worker/gpu.js; `load` goes through
+its loader, from a server over HTTPS and from the cache. onnxruntime-web (from the package.json beside this; only
+`kernels` needs it) gets the same weights and the same adapter, one shape after the other; its answers are checked
+against numpy. Its time includes moving 12 KB in and some more out, under a millisecond for a vector.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def bench_kernels(
             if only not in (None, number):
                 continue
             found = worker.measured(f"kernels.bench_kernels(gpu, [{group!r}], {number})")
-            result |= {key: found[key] for key in ("adapter", "copy_gb_s")}
+            result |= {key: found[key] for key in ("adapter", "copy_gb_s", "tiles")}
             (one,) = found["kernels"]
             line = f"{one['name']} {one['rows']} x {one['cols']}, {one['n']}: {one['ms']:.1f} ms"
             if beside:
@@ -64,13 +64,13 @@ def bench_steps(worker: BenchWorker, what: str, chosen: argparse.Namespace) -> d
     return worker.measured(f"steps.bench_{what}(gpu, presets.{preset}(), {chosen.layers or 2}, {sizes})")
 
 
-def bench_load(worker: BenchWorker, layers: int) -> dict[str, Any]:
-    """Of the model that the server offers."""
+def bench_load(worker: BenchWorker, layers: int, model: str = MODEL, repeats: int = 3) -> dict[str, Any]:
+    """Of one of the server's models: shards with a manifest."""
     models = worker.page.evaluate("fetch('/api/models').then((answer) => answer.json())")["models"]
-    (entry,) = (model for model in models if model["id"] == MODEL)
+    (entry,) = (each for each in models if each["id"] == model)
     worker.run(LOAD_IN_WORKER.read_text())
     return worker.measured(
-        f"bench_tab_load(gpu, idle, open_source, json.loads({json.dumps(entry)!r}), {layers})"
+        f"bench_tab_load(gpu, idle, open_source, json.loads({json.dumps(entry)!r}), {layers}, {repeats})"
     )
 
 
@@ -86,6 +86,8 @@ def measured(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
         with bench_worker(folder, folder / "models") as worker:
             return bench_load(worker, layers)
     with bench_worker(folder) as worker:
+        if chosen.tuning:
+            worker.run("gpu.chosen_tiles = await tune(gpu)")
         if chosen.what == "kernels":
             groups = chosen.group or list(GROUPS_OF.get(chosen.preset, GROUPS))
             return bench_kernels(worker, groups, chosen.shape, not chosen.without_onnxruntime)
@@ -109,6 +111,7 @@ def main() -> None:
     parser.add_argument("--context", type=int, action="append")
     parser.add_argument("--tokens", type=int, action="append")
     parser.add_argument("--seconds", type=float)
+    parser.add_argument("--no-tuning", dest="tuning", action="store_false")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     if chosen.what in ("load", "session") and chosen.preset is None:

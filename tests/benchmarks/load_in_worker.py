@@ -14,7 +14,12 @@ from voxtab.tab.source import BrowserSource
 
 
 async def bench_tab_load(
-    gpu: BrowserGpu, idle: BrowserGpu, open_source: Any, entry: dict[str, Any], layers: int
+    gpu: BrowserGpu,
+    idle: BrowserGpu,
+    open_source: Any,
+    entry: dict[str, Any],
+    layers: int,
+    repeats: int = 3,
 ) -> dict[str, Any]:
     """`entry`: of /api/models, shards with a manifest."""
     shards = [file for file in entry["files"] if file["name"].startswith("shard-")]
@@ -40,4 +45,4 @@ async def bench_tab_load(
         Way("the same, into the cache", gpu, opened(entry, cached=True, emptied=True)),
         Way("cached, checked, on GPU", gpu, opened(entry, cached=True), adds=False),
     ]
-    return await bench_load(gpu, layers, ways)
+    return await bench_load(gpu, layers, ways, repeats)

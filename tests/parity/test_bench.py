@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from voxtab.bench.timing import HostClock
 from voxtab.cli import app
 from voxtab.cli.bench_files import load_ways, write_model
 from voxtab.gpu.native import NativeGpu
+from voxtab.kernels.tiles import SOFTWARE
 from voxtab.models.asr_config import AsrConfig
 from voxtab.models.asr_state import AsrOptions, AsrState
 from voxtab.models.codec_config import CodecConfig
@@ -211,6 +213,15 @@ def test_the_command_says_what_it_can_measure(words: list[str], hint: str) -> No
     ran = CliRunner().invoke(app, ["bench", *words])
     assert ran.exit_code == 2
     assert hint in _plain(ran)
+
+
+def test_the_command_measures_and_says_in_what_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(GROUPS, "vectors", (Shape("small", 68, 96),))
+    words = ["bench", "kernels", "--group", "vectors", "--no-tuning", "--json"]
+    found = json.loads(CliRunner().invoke(app, words).output)
+    assert [kernel["name"] for kernel in found["kernels"]] == ["small"]
+    assert found["tiles"] == [asdict(tile) for tile in SOFTWARE]
+    assert "matvec 8 x 32 x 1" in as_text(found)
 
 
 def test_help_names_every_benchmark() -> None:

@@ -10,9 +10,10 @@ from typing import Any
 
 from voxtab.bench.timing import seconds
 from voxtab.gpu.base import Dispatch, Gpu, Program
+from voxtab.kernels.tiles import GPU, SOFTWARE, candidates
 
 # Kernels that multiply by weights; in a step, everything else is overhead.
-PRODUCTS = ("matvec", "matmat")
+_PRODUCTS = frozenset(tile.kernel for tile in (*SOFTWARE, *GPU, *candidates()))
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ async def measured(
         ms = taken[step.program.id]
         read, bare_read = (_weights_read(gpu, each, known) for each in (step.program, bare))
         kernels = [_kernel(gpu, *one, taken[one[1].id], known, copied) for one in part.items()]
-        products = sum(one["ms"] for one in kernels if one["kernel"].startswith(PRODUCTS))
+        products = sum(one["ms"] for one in kernels if _multiplies(one["kernel"]))
         full_ms = step.told(ms, taken[bare.id])
         floor_ms = step.told(read, bare_read) / copied * 1e3
         found.append(
@@ -101,12 +102,17 @@ def _by_kernel(gpu: Gpu, program: Program) -> dict[str, Program]:
     return {kernel: gpu.program(dispatches) for kernel, dispatches in kernels.items()}
 
 
+def _multiplies(kernel: str) -> bool:
+    """By the key its pipeline was made with."""
+    return kernel.partition("(")[0] in _PRODUCTS
+
+
 def _weights_read(gpu: Gpu, program: Program, known: frozenset[int]) -> int:
     """Bytes of the weights that its matrix products are bound to; each goes through all of them."""
     return sum(
         buffer.size
         for dispatch in program.recorded
-        if gpu.kernel_of(dispatch).startswith(PRODUCTS)
+        if _multiplies(gpu.kernel_of(dispatch))
         for _, buffer in dispatch.bindings
         if buffer.id in known
     )

@@ -7,6 +7,8 @@ from typing import Any
 def as_text(result: Mapping[str, Any]) -> str:
     """What one of the benchmarks gave."""
     lines = [_head(result)]
+    if "tiles" in result:
+        lines.append("products in " + ", ".join(map(_tile, result["tiles"])))
     if "kernels" in result:
         lines += _kernels(result["kernels"])
     for step in result.get("steps", []):
@@ -29,6 +31,11 @@ def _head(result: Mapping[str, Any]) -> str:
     if "layers" in result:
         parts.append(f"measured with {result['layers']} layer" + "s" * (result["layers"] != 1))
     return ", ".join(parts)
+
+
+def _tile(tile: Mapping[str, Any]) -> str:
+    sizes = " x ".join(str(tile[name]) for name in ("threads", "rows", "columns"))
+    return f"{tile['kernel']} {sizes}{' ' * bool(tile['by'])}{tile['by']}"
 
 
 def _kernels(found: list[dict[str, Any]]) -> Iterator[str]:

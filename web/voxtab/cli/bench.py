@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -16,8 +17,12 @@ from voxtab.bench.report import as_text
 from voxtab.bench.session import bench_session
 from voxtab.bench.steps import bench_decode, bench_encode, bench_speak
 from voxtab.cli.errors import reported
+from voxtab.cli.loading import Tuning
+from voxtab.cli.tuning_file import TuningFolder, cache_folder
 from voxtab.errors import VoxtabError
+from voxtab.gpu.base import Gpu
 from voxtab.gpu.native import NativeGpu
+from voxtab.tuning.tuner import LEAST_WEIGHTS, Tuner
 
 bench = typer.Typer(
     no_args_is_help=True,
@@ -39,6 +44,7 @@ def kernels(
         list[str] | None, typer.Option(help=f"Only these: {', '.join(GROUPS)}; may be repeated.")
     ] = None,
     preset: Annotated[str | None, typer.Option(help=f"Only what {' or '.join(PRESETS)} has.")] = None,
+    tuning: Tuning = True,
     as_json: _Json = False,
 ) -> None:
     """Matrix products beside the plainest kernel and a copy from buffer to buffer."""
@@ -47,8 +53,8 @@ def kernels(
             raise VoxtabError("option-invalid", f"There is no group {name!r}.", f"Use {', '.join(GROUPS)}.")
     if preset is not None:
         sizes(preset)
-    of_preset = GROUPS if preset is None else GROUPS_OF[preset]
-    _print(bench_kernels(NativeGpu(), [name for name in of_preset if name in (group or GROUPS)]), as_json)
+    groups = [name for name in GROUPS_OF.get(preset or "", GROUPS) if name in (group or GROUPS)]
+    _measure(lambda gpu: bench_kernels(gpu, groups), tuning, as_json)
 
 
 @bench.command()
@@ -59,11 +65,12 @@ def decode(
     context: Annotated[
         list[int] | None, typer.Option(min=1, max=8191, help="Positions before the step; may be repeated.")
     ] = None,
+    tuning: Tuning = True,
     as_json: _Json = False,
 ) -> None:
     """A step of the speech-to-text model's decoder; the floor is its weights at the speed of a copy."""
     config = transcriber(preset)
-    _print(bench_decode(NativeGpu(), config, layers, context or [100, 8000]), as_json)
+    _measure(lambda gpu: bench_decode(gpu, config, layers, context or [100, 8000]), tuning, as_json)
 
 
 @bench.command()
@@ -74,11 +81,12 @@ def encode(
     tokens: Annotated[
         list[int] | None, typer.Option(min=1, max=64, help="80 ms each; may be repeated.")
     ] = None,
+    tuning: Tuning = True,
     as_json: _Json = False,
 ) -> None:
     """Chunks of the audio encoder, and of a prompt as long."""
     config = transcriber(preset)
-    _print(bench_encode(NativeGpu(), config, layers, tokens or [1, 16, 64]), as_json)
+    _measure(lambda gpu: bench_encode(gpu, config, layers, tokens or [1, 16, 64]), tuning, as_json)
 
 
 @bench.command()
@@ -87,16 +95,19 @@ def speak(
     preset: _Preset = SPEAKER,
     layers: _Layers = 2,
     context: Annotated[int, typer.Option(min=1, max=4095, help="Positions before the frame.")] = 200,
+    tuning: Tuning = True,
     as_json: _Json = False,
 ) -> None:
     """A frame of speech, 80 ms: backbone, acoustic codes, codec."""
     config = speaker(preset)
-    _print(bench_speak(NativeGpu(), config, layers, context), as_json)
+    _measure(lambda gpu: bench_speak(gpu, config, layers, context), tuning, as_json)
 
 
 @bench.command()
 @reported
-def load(preset: _Preset = TRANSCRIBER, layers: _Layers = 2, as_json: _Json = False) -> None:
+def load(
+    preset: _Preset = TRANSCRIBER, layers: _Layers = 2, tuning: Tuning = True, as_json: _Json = False
+) -> None:
     """Loading a made-up model from files: reading, checking against the manifest, repacking on the GPU.
 
     The files are written to the system's temporary folder first, twice (TMPDIR picks another): 0.7 GB with 2 layers, 5 GB
@@ -105,10 +116,9 @@ def load(preset: _Preset = TRANSCRIBER, layers: _Layers = 2, as_json: _Json = Fa
     from voxtab.cli.bench_files import load_ways, write_model  # with numpy, which nothing else here needs
 
     sizes(preset)
-    gpu = NativeGpu()
     with TemporaryDirectory(prefix="voxtab-bench-") as folder:
         write_model(Path(folder), preset, layers)
-        _print(bench_load(gpu, layers, load_ways(gpu, Path(folder))), as_json)
+        _measure(lambda gpu: bench_load(gpu, layers, load_ways(gpu, Path(folder))), tuning, as_json)
 
 
 @bench.command()
@@ -123,13 +133,22 @@ def session(
         float | None,
         typer.Option(min=0.08, max=600, help="Of sound. [default: 16; on a software adapter 1]"),
     ] = None,
+    tuning: Tuning = True,
     as_json: _Json = False,
 ) -> None:
     """A whole session: real-time factor, Python's work a step, submits and readbacks, how soon the first token comes."""
     config = sizes(preset)
-    _print(bench_session(NativeGpu(), config, layers, seconds), as_json)
+    _measure(lambda gpu: bench_session(gpu, config, layers, seconds), tuning, as_json)
 
 
-def _print(measuring: Coroutine[Any, Any, dict[str, Any]], as_json: bool) -> None:
-    result = asyncio.run(measuring)
+def _measure(
+    measured: Callable[[Gpu], Coroutine[Any, Any, dict[str, Any]]], tuning: bool, as_json: bool
+) -> None:
+    async def measure() -> dict[str, Any]:
+        gpu = NativeGpu()
+        if tuning:
+            await Tuner(TuningFolder(cache_folder())).prepare(gpu, LEAST_WEIGHTS)
+        return await measured(gpu) | {"tiles": [asdict(tile) for tile in gpu.tiles]}
+
+    result = asyncio.run(measure())
     print(json.dumps(result, indent=1) if as_json else as_text(result))
