@@ -86,7 +86,7 @@ def test_a_tab_tunes_once_and_the_next_visit_computes_by_it(visits: Visits, data
     ((name, text),) = visits.kept().items()
     assert json.loads(text)["one"] == {key: tile[key] for key in tile if key != "chosen"}
     # Were it tuned again, the file would be written again; were the file not used, the tile would not be its.
-    (other,) = (each for each in suitable(True, frozenset()).one if asdict(each) != json.loads(text)["one"])
+    other = next(each for each in suitable(True, frozenset()).one if asdict(each) != json.loads(text)["one"])
     changed = json.dumps(json.loads(text) | {"one": asdict(other)})
     visits.page.evaluate(REPLACE, [name, changed])
     tokens, tile = visits(None)

@@ -14,7 +14,7 @@ import pytest
 from voxtab import kernels
 from voxtab.cli.tuning_file import TuningFolder
 from voxtab.gpu.native import NativeGpu
-from voxtab.kernels.tiles import CANDIDATES, GPU, Tile, Tiles
+from voxtab.kernels.tiles import CANDIDATES, GPU, Tile, Tiles, suitable
 from voxtab.tuning import trial, tuner
 from voxtab.tuning.choice import choice_name
 from voxtab.tuning.trial import Trial, tune
@@ -104,7 +104,7 @@ def test_no_candidate_is_begun_when_time_is_up(gpu: NativeGpu, seconds: dict[Til
 def test_tiles_are_measured_and_a_choice_is_made(native_gpu: NativeGpu) -> None:
     """Whichever it is; on this adapter as it is."""
     chosen = asyncio.run(tune(native_gpu, budget_s=600))
-    assert chosen.one in {Tile("matvec", 8, 32), Tile("matvec", 4, 32)}
+    assert chosen.one in suitable(True, frozenset()).one
 
 
 def test_a_device_is_tuned_once_and_its_choice_used(

@@ -106,7 +106,8 @@ class Candidates:
 
 # In place of the default, for block-quantized weights.
 CANDIDATES = {
-    "software": Candidates(one=(Tile("matvec", 4, 32),), few=(), many=()),
+    # Threads as many as SIMD lanes are best: lavapipe has the 8 of the default, SwiftShader 4.
+    "software": Candidates(one=(Tile("matvec", 4, 48),), few=(), many=(_matrix(8, 16, 8),)),
     "gpu": Candidates(
         one=(
             Tile("spread", 64, 16),

@@ -12,7 +12,8 @@ from voxtab.kernels.tiles import Tiles, default_tiles, suitable
 from voxtab.nn.recorder import Recorder, Workspace
 from voxtab.nn.weights import Linear, Segment, Tensor, Weight
 
-# No candidate is begun later than this after the start: two thirds of what a user may be kept waiting.
+# No candidate is begun when the others took as long: two thirds of what a user may be kept waiting. Compiling the default
+# does not count, for a session would have to.
 BUDGET_S = 1.3
 # What the choice among tiles for one row may take of it; a decode step is made of such.
 _SHARE_OF_ONE = 0.6
@@ -23,10 +24,12 @@ _REPEATS = 4
 _SUBMIT_S = 0.005
 _MOST_TIMES = 500
 
-# The 4B decoder's feed-forward layers stand for all: together far larger than most caches. A CPU adapter gets less to do.
+# The 4B decoder's feed-forward layers stand for all: together far larger than most caches. A CPU adapter gets less to do,
+# of which a few rows when x has many.
 _GPU_SHAPES = ((9216, 3072), (3072, 9216))
 _SOFTWARE_SHAPES = ((2048, 3072),)
-_MANY = {True: 12, False: 64}
+_SOFTWARE_ROWS_OF_MANY = 512
+_MANY = {True: 24, False: 64}
 # What answers are compared on: tiles that are filled only in part, and several of them.
 _CHECKED_ROWS, _CHECKED_MANY = 200, 37
 # As strict as the parity tests: of the sum of magnitudes, which is cols times the mean of a weight's and of a value's.
@@ -39,7 +42,6 @@ async def tune(gpu: Gpu, budget_s: float = BUDGET_S) -> Tiles:
 
     Raises VoxtabError device-lost, and adapter-too-small where there is no memory even for this.
     """
-    start = time.perf_counter()
     default = default_tiles(gpu.info.software)
     allowed = suitable(gpu.info.software, gpu.info.features)
     before = gpu.chosen_tiles
@@ -47,11 +49,11 @@ async def tune(gpu: Gpu, budget_s: float = BUDGET_S) -> Tiles:
     try:
         one, few, many = default.one, default.few, default.many
         candidates = [Tiles(tile, few, many) for tile in allowed.one]
-        one = (await trial.best(candidates, 1, start + _SHARE_OF_ONE * budget_s)).one
+        one = (await trial.best(candidates, 1, _SHARE_OF_ONE * budget_s)).one
         candidates = [Tiles(one, tiles, many) for tiles in allowed.few]
-        few = (await trial.best(candidates, 6, start + budget_s)).few
+        few = (await trial.best(candidates, 6, budget_s)).few
         candidates = [Tiles(one, few, tile) for tile in allowed.many]
-        return await trial.best(candidates, trial.many, start + budget_s)
+        return await trial.best(candidates, trial.many, budget_s)
     finally:
         trial.free()
         gpu.chosen_tiles = before
@@ -63,6 +65,7 @@ class Trial:
     def __init__(self, gpu: Gpu) -> None:
         self._gpu = gpu
         self.many = _MANY[gpu.info.software]
+        self._spent_s = 0.0
         self._made: list[Buffer] = []
         drawn = random.Random(0)
         shapes = _SOFTWARE_SHAPES if gpu.info.software else _GPU_SHAPES
@@ -100,41 +103,37 @@ class Trial:
             self._gpu.free(buffer)
         self._made.clear()
 
-    async def best(self, candidates: Sequence[Tiles], n: int, until: float) -> Tiles:
-        """Of the candidates, the first of which is the default: the fastest for n rows of x. None is begun after `until`
-        (of time.perf_counter)."""
+    async def best(self, candidates: Sequence[Tiles], n: int, budget_s: float) -> Tiles:
+        """Of the candidates, the first of which is the default: the fastest for n rows of x. None is begun when those
+        before it have taken `budget_s`."""
         default, *others = candidates
         if not others:
             return default
-        checks = [n] if n <= 8 else [_CHECKED_MANY]
-        want = [await self._answer(default, rows) for rows in checks]
+        want = {rows: await self._answer(default, rows) for rows in _checked(n)}
         best = default
         for tiles in others:
-            if time.perf_counter() > until:
+            if self._spent_s >= budget_s:
                 break
+            start = time.perf_counter()
             try:
-                got = [await self._answer(tiles, rows) for rows in checks]
-                if not all(map(self._agree, got, want)):
-                    continue
-                taken, fastest = await self._seconds([tiles, best], n)
+                if all([self._agree(await self._answer(tiles, rows), want[rows]) for rows in want]):
+                    taken, fastest = await self._seconds([tiles, best], n)
+                    best = tiles if taken < _BETTER * fastest else best
             except VoxtabError:
                 raise
             except Exception:  # whatever this adapter's compiler has against it: there are others
                 continue
-            if taken < _BETTER * fastest:
-                best = tiles
+            finally:
+                self._spent_s += time.perf_counter() - start
         return best
 
     async def _answer(self, tiles: Tiles, n: int) -> "array[float]":
         """What a few rows of the first matrix make of n rows of x."""
-        weight = self._weights[0]
-        (whole,) = weight.segments
-        part = Segment(0, _CHECKED_ROWS, whole.quants, whole.scales)
-        program = self._program(tiles, [Weight("q4_0", part.rows, weight.cols, (part,))], n)
+        program = self._program(tiles, [_first_rows(self._weights[0], _CHECKED_ROWS)], n)
         try:
             await self._gpu.ready()
             self._gpu.run(program)
-            return array("f", await self._gpu.read(self._y, 0, n * part.rows * 4).bytes())
+            return array("f", await self._gpu.read(self._y, 0, n * _CHECKED_ROWS * 4).bytes())
         finally:
             self._gpu.free_program(program)
 
@@ -144,7 +143,10 @@ class Trial:
 
     async def _seconds(self, choices: Sequence[Tiles], n: int) -> list[float]:
         """That a product takes with each, in turns: a machine has other things to do."""
-        programs = [self._program(tiles, self._weights, n) for tiles in choices]
+        weights = self._weights
+        if n == self.many and self._gpu.info.software:
+            weights = [_first_rows(weight, _SOFTWARE_ROWS_OF_MANY) for weight in weights]
+        programs = [self._program(tiles, weights, n) for tiles in choices]
         try:
             await self._gpu.ready()
             times = 1
@@ -178,3 +180,13 @@ class Trial:
         made = self._gpu.buffer(size, "tuning")
         self._made.append(made)
         return made
+
+
+def _checked(n: int) -> tuple[int, ...]:
+    """Rows of x that answers are compared on, for tiles that are to serve n: each of `few` has its own number."""
+    return (1,) if n == 1 else (2, 4, n) if n <= 8 else (_CHECKED_MANY,)
+
+
+def _first_rows(weight: Weight, rows: int) -> Weight:
+    (whole,) = weight.segments
+    return Weight(weight.kind, rows, weight.cols, (Segment(0, rows, whole.quants, whole.scales),))
