@@ -85,8 +85,7 @@ def test_levels_are_rounded_to_even_and_clamped(gpu: NativeGpu) -> None:
     logits[0, 7] = 1.0
     bench = Bench(gpu, frame=5)
     codes = bench.rows(np.zeros((2, len(x) + 1), np.uint32))
-    best = bench.filled(np.zeros((64, 2), np.uint32))
-    bench.record.choose_codes(bench.rows(logits), 300, best, bench.rows(x[None]), 5, codes, 2)
+    bench.record.choose_codes(bench.rows(logits), 300, bench.rows(x[None]), 5, codes, 2)
     got = bench.run(codes, np.uint32)
     assert got[1].tolist() == [7, *(np.array([0, 2, 2, 4, 0, 4, 0, 4, 2]) + 2)]
     assert got[0].tolist() == [0] * (len(x) + 1)
@@ -108,18 +107,16 @@ def test_the_best_allowed_semantic_code_is_chosen(gpu: NativeGpu, peaks: dict[in
     logits[0, list(peaks)] = list(peaks.values())
     bench = Bench(gpu)
     codes = bench.rows(np.zeros((1, 3), np.uint32))
-    best = bench.filled(np.zeros((64, 2), np.uint32))
     x = bench.rows(np.array([[0.0, 1.0]], np.float32))
-    bench.record.choose_codes(bench.rows(logits), 130, best, x, 21, codes, 1)
+    bench.record.choose_codes(bench.rows(logits), 130, x, 21, codes, 1)
     assert bench.run(codes, np.uint32)[0].tolist() == [code, *((2, 2) if code == 1 else (12, 22))]
 
 
 def test_logits_that_are_no_numbers_choose_a_code_inside_the_table(gpu: NativeGpu) -> None:
     bench = Bench(gpu)
     codes = bench.rows(np.zeros((1, 2), np.uint32))
-    best = bench.filled(np.zeros((64, 2), np.uint32))
     nothing = bench.rows(np.full((1, 300), np.nan, np.float32))
-    bench.record.choose_codes(nothing, 130, best, bench.rows(np.zeros((1, 1), np.float32)), 21, codes, 1)
+    bench.record.choose_codes(nothing, 130, bench.rows(np.zeros((1, 1), np.float32)), 21, codes, 1)
     assert bench.run(codes, np.uint32)[0, 0] < 130
 
 

@@ -20,6 +20,8 @@ CACHE_TYPES = ("f16", "f32")
 ATTENTION_THREADS = {"software": 16, "gpu": 64}
 ATTENTION_PAIRS = {"software": (1, 2, 4, 8), "gpu": (1, 2)}
 ATTENTION_KEYS = {"software": (1, 4), "gpu": (1,)}
+# Threads that norm a row. On a CPU each costs a switch at the barrier.
+NORM_THREADS = {"software": 8, "gpu": 64}
 
 RENDERED = "rendered.json"
 
@@ -28,7 +30,6 @@ def variants() -> list[tuple[str, dict[str, Any]]]:
     """Every (template, parameters) the engine can ask for."""
     plain = (
         "log_mel",
-        "rms_norm",
         "argmax_rows",
         "argmax_token",
         "advance",
@@ -48,7 +49,8 @@ def variants() -> list[tuple[str, dict[str, Any]]]:
             found += [(tile.kernel, {"weight": weight, **tile.parameters}) for tile in candidates()]
         found += [(name, {"weight": weight}) for name in ("embed", "embed_prompt", "embed_codes")]
     for kind in CACHE_TYPES:
-        found += [("rope_store", {"cache": kind}), ("norm_store", {"cache": kind})]
+        found += [("rope_store", {"cache": kind})]
+        found += [("norm_store", {"cache": kind, "threads": threads}) for threads in NORM_THREADS.values()]
         found += [
             ("attention", {"cache": kind, "threads": threads, "pairs": pairs, "keys": keys})
             for adapter, threads in ATTENTION_THREADS.items()
@@ -56,6 +58,7 @@ def variants() -> list[tuple[str, dict[str, Any]]]:
             for keys in ATTENTION_KEYS[adapter]
         ]
     found += [("repack_blocks", {"weight": weight}) for weight in ("q4_0", "q8_0")]
+    found += [("rms_norm", {"threads": threads}) for threads in NORM_THREADS.values()]
     found += [("widen", {"source": source}) for source in ("f16", "bf16")]
     return found
 

@@ -139,7 +139,6 @@ class AsrModel:
             options = state.options
             record.choose_token(
                 logits,
-                state.best,
                 state.tokens.buffer,
                 state.token_slots,
                 n,

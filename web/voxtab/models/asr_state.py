@@ -126,7 +126,6 @@ class AsrState:
             self._buffer(decoder.n_layers * decoder.dim * 4, "time conditioning"), decoder.dim
         )
         self.logits = Tensor(self._buffer(config.vocab_size * 4, "logits"), config.vocab_size)
-        self.best = self._buffer(64 * 8, "argmax")
 
         self._prompt = array("I", [config.bos] + [config.streaming_pad] * (self.prompt_length - 1))
         gpu.write(self.tokens.buffer, 0, memoryview(self._prompt))

@@ -53,7 +53,7 @@ class AcousticHead:
             record.euler_step(velocity, state.path, step, state.steps, state.branches, state.alpha)
         x = _row(state.path, state.steps)
         end = config.semantic_end
-        record.choose_codes(state.logits, end, state.best, x, config.levels, state.codes, FRAME_SLOTS)
+        record.choose_codes(state.logits, end, x, config.levels, state.codes, FRAME_SLOTS)
 
     def _record_velocity(
         self, record: SpeechRecorder, config: TtsConfig, state: TtsState, step: int

@@ -99,7 +99,6 @@ class TtsState:
         self.noise = self._rows(FRAME_SLOTS, config.n_codebooks, "noise")
         self.codes = self._rows(FRAME_SLOTS, config.codes_per_frame, "codes")
         self.logits = self._rows(1, config.semantic_rows, "semantic logits")
-        self.best = self._buffer(64 * 8, "argmax")
 
         # Tokens of the flow and their queries, keys and values in its first layer, which depend on nothing else.
         rows = FLOW_TIMES + self.steps

@@ -39,7 +39,8 @@ class CodecRecorder(Recorder):
         dims = (cache.width // 2, cache.slots, cache.rate, float_bits(eps))
         bindings = [(0, qkv.buffer), (1, norms[0]), (2, norms[1]), (3, cache.keys), (4, cache.values)]
         bindings.append((5, self.control))
-        self._add("norm_store", {"cache": cache.kind}, {}, bindings, dims, (n, 1), dims_at=6)
+        variant = {"cache": cache.kind, **self.norm_variant()}
+        self._add("norm_store", variant, {}, bindings, dims, (n, 1), dims_at=6)
 
     def reflect_rows(self, x: Tensor, count: int) -> None:
         """At position 0, mirror rows 1 .. count of x to before row 0, which is not repeated; later, do nothing."""

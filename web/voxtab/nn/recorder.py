@@ -14,6 +14,8 @@ from voxtab.nn.weights import Gated, Linear, Norm, Segment, Tensor, Weight
 # Slots of a cache to a workgroup, when one row attends to all of them.
 _SPLIT_SLOTS = 256
 _MOST_SPLITS = 32
+# Workgroups that look for the best logit.
+_MOST_ARGMAX_GROUPS = 64
 
 
 class Epilogue(IntEnum):
@@ -123,7 +125,7 @@ class Recorder:
         """out[i] = norm(x[i])."""
         bindings = [(0, x.buffer), (1, norm.gain), (2, out.buffer)]
         dims = (x.width, x.row, norm.offset, float_bits(norm.eps))
-        self._add("rms_norm", {}, {}, bindings, dims, (n, 1), dims_at=3)
+        self._add("rms_norm", self.norm_variant(), {}, bindings, dims, (n, 1), dims_at=3)
         return out
 
     def rope_store(self, qkv: Tensor, cache: RingCache, rope: RopeTable, n: int) -> None:
@@ -133,6 +135,10 @@ class Recorder:
         dims = (q_pairs, kv_pairs, rope.head_dim // 2, cache.slots, rope.slots)
         bindings = [(0, qkv.buffer), (1, cache.keys), (2, cache.values), (3, rope.buffer), (4, self.control)]
         self._add("rope_store", {"cache": cache.kind}, {}, bindings, dims, (ceil_div(q_pairs, 64), n))
+
+    def norm_variant(self) -> dict[str, str | int]:
+        """Of kernels that norm a row with a workgroup."""
+        return {"threads": kernels.NORM_THREADS["software" if self.gpu.info.software else "gpu"]}
 
     def rope_attend(self, qkv: Tensor, cache: RingCache, rope: RopeTable, out: Tensor, n: int) -> Tensor:
         """out[i] = causal attention of row i over the cache's window, its own rotated key and value taken in before."""
@@ -193,15 +199,26 @@ class Recorder:
         return x
 
     def choose_token(
-        self, logits: Tensor, best: Buffer, tokens: Buffer, slots: int, n: int, temperature: float, seed: int
+        self, logits: Tensor, tokens: Buffer, slots: int, n: int, temperature: float, seed: int
     ) -> None:
         """tokens[position + n] = argmax of the logits, or a sample when temperature > 0."""
-        inverse = float_bits(1.0 / temperature) if temperature > 0 else 0
-        dims = (logits.width, inverse, seed & 0xFFFFFFFF)
-        rows = [(0, logits.buffer), (1, best), (2, self.control)]
-        self._add("argmax_rows", {}, {}, rows, dims, (64, 1), dims_at=3)
+        best, slices = self.best_of_slices(logits, (0, logits.width), temperature, seed)
         bindings = [(0, best), (1, tokens), (2, self.control)]
-        self._add("argmax_token", {}, {}, bindings, (n, slots, logits.width - 1), (1, 1), dims_at=3)
+        dims = (n, slots, logits.width - 1, slices)
+        self._add("argmax_token", {}, {}, bindings, dims, (1, 1), dims_at=3)
+
+    def best_of_slices(
+        self, logits: Tensor, span: tuple[int, int], temperature: float = 0.0, seed: int = 0
+    ) -> tuple[Buffer, int]:
+        """(value, index) of the best in each slice of the logits `span`, and how many slices."""
+        begin, end = span
+        groups = min(_MOST_ARGMAX_GROUPS, ceil_div(end - begin, 64))
+        best = self.scratch.flat("best of slices", 2 * 64 * groups).buffer
+        inverse = float_bits(1.0 / temperature) if temperature > 0 else 0
+        dims = (end, inverse, seed & 0xFFFFFFFF, begin)
+        bindings = [(0, logits.buffer), (1, best), (2, self.control)]
+        self._add("argmax_rows", {}, {}, bindings, dims, (groups, 1), dims_at=3)
+        return best, 64 * groups
 
     def advance(self, n: int) -> None:
         """Move the position on by n, for the next replay."""

@@ -28,12 +28,14 @@ class RopeTable:
         while self._ready < end:
             first = self._ready
             count = min(AHEAD, self.slots - first % self.slots)
-            rows = array("f")
-            for position in range(first, first + count):
-                for frequency in self._frequencies:
-                    angle = position * frequency
-                    rows.append(math.cos(angle))
-                    rows.append(math.sin(angle))
+            angles = [
+                position * frequency
+                for position in range(first, first + count)
+                for frequency in self._frequencies
+            ]
+            rows = array("f", bytes(8 * len(angles)))
+            rows[0::2] = array("f", map(math.cos, angles))
+            rows[1::2] = array("f", map(math.sin, angles))
             self._gpu.write(self.buffer, (first % self.slots) * self.head_dim * 4, memoryview(rows))
             self._ready = first + count
 

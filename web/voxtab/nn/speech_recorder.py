@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from voxtab.gpu.base import Buffer
 from voxtab.nn.recorder import Recorder, ceil_div, float_bits, weight_bindings
 from voxtab.nn.weights import Tensor, Weight
 
@@ -85,12 +84,11 @@ class SpeechRecorder(Recorder):
         return x
 
     def choose_codes(
-        self, logits: Tensor, end: int, best: Buffer, x: Tensor, levels: int, codes: Tensor, slots: int
+        self, logits: Tensor, end: int, x: Tensor, levels: int, codes: Tensor, slots: int
     ) -> Tensor:
         """This frame's codes in the ring: the best of logits 1 .. end, then x rounded to levels."""
-        rows = [(0, logits.buffer), (1, best), (2, self.control)]
-        self._add("argmax_rows", {}, {}, rows, (end, 0, 0, 1), (64, 1), dims_at=3)
-        dims = (x.width, x.row * x.width, slots, levels, end - 1)
+        best, slices = self.best_of_slices(logits, (1, end))
+        dims = (x.width, x.row * x.width, slots, levels, end - 1, slices)
         bindings = [(0, best), (1, x.buffer), (2, codes.buffer), (3, self.control)]
         self._add("choose_codes", {}, {}, bindings, dims, (ceil_div(codes.width, 64), 1), dims_at=4)
         return codes
