@@ -7,7 +7,7 @@ from voxtab.errors import VoxtabError
 from voxtab.gpu.base import Buffer, Gpu
 from voxtab.models.asr_config import AsrConfig
 from voxtab.models.log_mel import HOP, WINDOW
-from voxtab.nn.ring_cache import RingCache
+from voxtab.nn.ring_cache import RingCache, reserve_all
 from voxtab.nn.rope import RopeTable
 from voxtab.nn.weights import Tensor
 
@@ -150,9 +150,8 @@ class AsrState:
         """Make caches and angles ready up to these positions. True when programs must be recorded again."""
         self.encoder_rope.prepare(encoder_end)
         self.decoder_rope.prepare(decoder_end)
-        moved = [cache.reserve(encoder_end) for cache in self.encoder_caches]
-        moved += [cache.reserve(decoder_end) for cache in self.decoder_caches]
-        return any(moved)
+        moved = reserve_all(self.encoder_caches, encoder_end)
+        return reserve_all(self.decoder_caches, decoder_end) or moved
 
     def free(self) -> None:
         for buffer in self._buffers:

@@ -8,7 +8,7 @@ from voxtab.errors import VoxtabError
 from voxtab.gpu.base import Buffer, Gpu
 from voxtab.models.tts_config import MOST_STEPS, TtsConfig
 from voxtab.models.voices import Voice
-from voxtab.nn.ring_cache import RingCache
+from voxtab.nn.ring_cache import RingCache, reserve_all
 from voxtab.nn.rope import RopeTable
 from voxtab.nn.weights import Tensor
 
@@ -93,8 +93,7 @@ class TtsState:
         )
         # Every utterance starts at position 0 again, so that the angles of all positions stay.
         self.rope = RopeTable(gpu, backbone.head_dim, backbone.rope_theta, config.max_position)
-        for cache in self.caches:
-            cache.reserve(voice.prefix)
+        reserve_all(self.caches, voice.prefix)
 
         self.noise = self._rows(FRAME_SLOTS, config.n_codebooks, "noise")
         self.codes = self._rows(FRAME_SLOTS, config.codes_per_frame, "codes")
@@ -132,8 +131,7 @@ class TtsState:
     def reserve(self, end: int) -> bool:
         """Make caches and angles ready up to this position. True when programs must be recorded again."""
         self.rope.prepare(end)
-        moved = [cache.reserve(end) for cache in self.caches]
-        return any(moved)
+        return reserve_all(self.caches, end)
 
     def keep(self, name: str, width: int, rows: int) -> Tensor:
         """Where a traced program leaves a copy of what scratch forgets."""

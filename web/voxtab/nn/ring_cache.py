@@ -1,5 +1,7 @@
 """Keys and values of one layer in a ring sized by its sliding window: memory does not grow with the session."""
 
+from collections.abc import Sequence
+
 from voxtab.gpu.base import Buffer, Gpu
 
 _FIRST_SLOTS = 256
@@ -31,9 +33,13 @@ class RingCache:
     def _bytes(self, slots: int) -> int:
         return slots * self.width // 2 * _PAIR_BYTES[self.kind]
 
+    def lacks(self, end: int) -> bool:
+        """Whether it must grow before positions below `end` are written."""
+        return self.slots < end and self.slots < self.full
+
     def reserve(self, end: int) -> bool:
         """Make room for positions below `end`. True when the buffers changed: programs must be recorded again."""
-        if end <= self.slots or self.slots == self.full:
+        if not self.lacks(end):
             return False
         old_bytes = self._bytes(self.slots)
         self.slots = min(self.full, max(end, 2 * self.slots))
@@ -48,3 +54,13 @@ class RingCache:
     def free(self) -> None:
         self._gpu.free(self.keys)
         self._gpu.free(self.values)
+
+
+def reserve_all(caches: Sequence[RingCache], end: int) -> bool:
+    """`reserve` for the layers of a stack. They are alike, so that the first tells whether there is anything to do: that is
+    asked once a token."""
+    if not caches or not caches[0].lacks(end):
+        return False
+    for cache in caches:
+        cache.reserve(end)
+    return True
