@@ -57,8 +57,8 @@ class RingCache:
 
 
 def reserve_all(caches: Sequence[RingCache], end: int) -> bool:
-    """`reserve` for the layers of a stack. They are alike, so that the first tells whether there is anything to do: that is
-    asked once a token."""
+    """`reserve` for the layers of a stack. They are alike, so that the first tells whether there is anything to do,
+    which is asked once a token."""
     if not caches or not caches[0].lacks(end):
         return False
     for cache in caches:
