@@ -6,7 +6,8 @@ With the model that `long_session` makes up for the same question natively. Look
 WebAssembly heap, JavaScript's memory by Chromium's own count, of which the page's heap, resident memory of Chromium's
 processes, milliseconds a token by the clock and of their CPU time, which says more where the machine has other work.
 Then the tokens of the last minute at least, from the start of a segment on, are compared with a fresh session's that
-hears the sound from there on. Fails where they differ, and where one of the first three differs by more than 1 % between minute 10 and the end.
+hears the sound from there on. Fails where they differ, and where one of the first three differs by more than 1 % between
+minute 10 and the end.
 """
 
 from __future__ import annotations
