@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.demo_page import DemoPage
 from tests.e2e.tab import BARE_PAGE
 from tests.e2e.worker_python import expose_python
 from tests.parity.golden import Expected
@@ -49,6 +50,21 @@ import json
 from base64 import b64encode
 from voxtab.tab.worker_engine import engine_here
 json.dumps(asdict(engine_here().gpu.tiles.one) | {"chosen": engine_here().gpu.chosen_tiles is not None})`)"""
+
+
+# In place of the worker: is ready, refuses every load, and remembers what was asked.
+STAND_IN = """globalThis.asked = [];
+globalThis.Worker = class extends EventTarget {
+  postMessage({ id, method, params }) {
+    asked.push([method, params]);
+    const adapter = { name: "none", software: true, memoryBytes: null, features: [] };
+    const answers = { ready: { version: "0", adapter }, cached: [], loadedTasks: [], memory: { gpuBytes: 0 } };
+    const error = { code: "model-missing", message: "No.", hint: "" };
+    const data = method in answers ? { id, ok: answers[method] } : { id, error };
+    setTimeout(() => this.dispatchEvent(new MessageEvent("message", { data })));
+  }
+  terminate() {}
+};"""
 
 
 class Visits:
@@ -93,3 +109,26 @@ def test_a_tab_tunes_once_and_the_next_visit_computes_by_it(visits: Visits, data
     assert tokens == expected
     assert tile == asdict(other) | {"chosen": True}
     assert visits.kept() == {name: changed}
+
+
+def test_the_page_can_leave_it_out(page: Page, site: ServerProcess) -> None:
+    page.add_init_script(STAND_IN)
+    demo = DemoPage(page, site.url, wait=False)
+    for checked, tuning in ((True, None), (False, False)):
+        expect(demo["model-load"]).to_be_enabled()
+        demo["tuning"].evaluate("(box, checked) => { box.checked = checked; }", checked)
+        page.evaluate("asked.length = 0")
+        demo["model-load"].click()
+        page.wait_for_function("asked.some(([method]) => method === 'load')")
+        (load,) = page.evaluate("asked.filter(([method]) => method === 'load')")
+        assert load[1]["tuning"] is tuning
+
+
+def test_what_is_no_answer_to_the_question_is_refused(page: Page, site: ServerProcess) -> None:
+    page.add_init_script(STAND_IN)
+    page.goto(site.url + BARE_PAGE)
+    code = page.evaluate("""async () => {
+      const { Voxtab } = await import("/app/voxtab.js");
+      return Voxtab.create({ tuning: "yes" }).then(() => "", ({ code }) => code);
+    }""")
+    assert code == "option-invalid"

@@ -23,6 +23,7 @@ export class ModelPanel {
   #cacheSize = element("cache-size", HTMLSpanElement);
   #cacheClear = element("cache-clear", HTMLButtonElement);
   #limit = new MemoryLimit();
+  #tuning = element("tuning", HTMLInputElement);
   #progress;
   #slots;
   #busy = false;
@@ -115,6 +116,11 @@ export class ModelPanel {
   /** @returns {number | null} bytes of GPU memory that may be used in all; null: no limit but the GPU's */
   get memoryLimit() {
     return this.#limit.bytes;
+  }
+
+  /** @returns {boolean | null} for Voxtab.setTuning() */
+  get tuning() {
+    return this.#tuning.checked ? null : false;
   }
 
   /** @param {import("./voxtab.js").Adapter} adapter */

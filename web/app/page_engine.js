@@ -97,6 +97,7 @@ export class PageEngine {
       vox = await this.open(signal);
       this.#model.setAsked(task);
       vox.setMemoryLimit(this.#model.memoryLimit);
+      vox.setTuning(this.#model.tuning);
       const loaded = await vox.load(chosen, {
         signal,
         onProgress: (progress) => this.#model.setProgress(task, progress),

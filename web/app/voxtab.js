@@ -41,8 +41,7 @@ export { VoxtabError };
  * @property {string | URL} [workerUrl]
  * @property {(progress: BootProgress) => void} [onBoot]
  * @property {number | null} [memoryLimitBytes] see setMemoryLimit()
- * @property {boolean | null} [tuning] whether to choose, by measuring for a second or two, how this GPU computes, when a model
- *   is first loaded on it; the choice is kept in this browser. null: when the model is large enough to gain
+ * @property {boolean | null} [tuning] see setTuning()
  */
 
 /**
@@ -58,15 +57,12 @@ export class Voxtab extends EventTarget {
   #version = "";
   /** @type {number | null} */
   #memoryLimit = null;
-  #tuning;
+  /** @type {boolean | null} */
+  #tuning = null;
 
-  /**
-   * Use Voxtab.create().
-   * @param {Worker} worker @param {(progress: BootProgress) => void} [onBoot] @param {boolean | null} [tuning]
-   */
-  constructor(worker, onBoot, tuning = null) {
+  /** Use Voxtab.create(). @param {Worker} worker @param {(progress: BootProgress) => void} [onBoot] */
+  constructor(worker, onBoot) {
     super();
-    this.#tuning = tuning;
     this.#rpc = new Rpc(worker, (event, data) => {
       if (event === "boot") onBoot?.(data);
       if (event === "dead") {
@@ -104,9 +100,10 @@ export class Voxtab extends EventTarget {
         "Open the page over https://, or on the same machine as http://localhost.",
       );
     }
-    const vox = new Voxtab(new Worker(workerUrl, { type: "module", name: "voxtab" }), onBoot, tuning);
+    const vox = new Voxtab(new Worker(workerUrl, { type: "module", name: "voxtab" }), onBoot);
     try {
       vox.setMemoryLimit(memoryLimitBytes);
+      vox.setTuning(tuning);
       await vox.#ready();
     } catch (error) {
       vox.close();
@@ -169,6 +166,19 @@ export class Voxtab extends EventTarget {
       throw new VoxtabError("option-invalid", `A memory limit can't be ${bytes}.`, "Use bytes, or null.");
     }
     this.#memoryLimit = bytes;
+  }
+
+  /**
+   * Whether a load may first measure, for a second or two, how this GPU computes fastest. It happens once: the choice is kept
+   * in this browser, and goes for all that is loaded later.
+   * @param {boolean | null} tuning null: when the model is large enough to gain
+   * @throws {VoxtabError} option-invalid
+   */
+  setTuning(tuning) {
+    if (tuning !== null && typeof tuning !== "boolean") {
+      throw new VoxtabError("option-invalid", `Tuning can't be ${tuning}.`, "Use true, false or null.");
+    }
+    this.#tuning = tuning;
   }
 
   /**
