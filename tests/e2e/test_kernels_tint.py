@@ -13,18 +13,17 @@ COMPILE = """async (sources) => {
   const adapter = await navigator.gpu.requestAdapter();
   const device = await adapter.requestDevice({requiredFeatures: ["subgroups"]});
   const problems = [];
+  const pipelines = [];
   for (const [name, code] of Object.entries(sources)) {
     const module = device.createShaderModule({label: name, code});
     const {messages} = await module.getCompilationInfo();
     for (const {type, lineNum, message} of messages) problems.push(`${name}:${lineNum}: ${type}: ${message}`);
     if (messages.length) continue;
     const compute = {module, entryPoint: "main"};
-    try {
-      await device.createComputePipelineAsync({label: name, layout: "auto", compute});
-    } catch (error) {
-      problems.push(`${name}: ${error.message}`);
-    }
+    const made = device.createComputePipelineAsync({label: name, layout: "auto", compute});
+    pipelines.push(made.catch((error) => problems.push(`${name}: ${error.message}`)));
   }
+  await Promise.all(pipelines);
   device.destroy();
   return problems;
 }"""
