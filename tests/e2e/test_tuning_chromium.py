@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e import tiles_in_worker
 from tests.e2e.demo_page import DemoPage
-from tests.e2e.tab import BARE_PAGE
-from tests.e2e.worker_python import expose_python
+from tests.e2e.tab import BARE_PAGE, Tab
+from tests.e2e.worker_python import call_python, expose_python
 from tests.parity.golden import Expected
 from tests.server_process import ServerProcess
-from voxtab.kernels.tiles import suitable
+from voxtab.kernels import key
+from voxtab.kernels.tiles import candidates, suitable
 
 VISIT = """async ([tuning, wav]) => {
   const { Voxtab } = await import("/app/voxtab.js");
@@ -132,3 +134,11 @@ def test_what_is_no_answer_to_the_question_is_refused(page: Page, site: ServerPr
       return Voxtab.create({ tuning: "yes" }).then(() => "", ({ code }) => code);
     }""")
     assert code == "option-invalid"
+
+
+def test_tint_and_swiftshader_make_every_tile_compute_the_same(tab: Tab) -> None:
+    tab.load("asr-tiny-q4_0")
+    found = call_python(tab.worker, Path(tiles_in_worker.__file__), "agreeing")
+    assert [name for name, agrees in found.items() if not agrees] == []
+    tiles = [tile for tile in candidates() if tile.kernel != "matmat_subgroup"]
+    assert set(found) == {key(tile.kernel, **tile.parameters) for tile in tiles}

@@ -26,8 +26,8 @@ _MOST_TIMES = 500
 
 # The 4B decoder's feed-forward layers stand for all: together far larger than most caches. A CPU adapter gets less to do,
 # of which a few rows when x has many.
-_GPU_SHAPES = ((9216, 3072), (3072, 9216))
-_SOFTWARE_SHAPES = ((2048, 3072),)
+_GPU_SHAPES: tuple[tuple[int, int], ...] = ((9216, 3072), (3072, 9216))
+_SOFTWARE_SHAPES: tuple[tuple[int, int], ...] = ((2048, 3072),)
 _SOFTWARE_ROWS_OF_MANY = 512
 _MANY = {True: 24, False: 64}
 # What answers are compared on: tiles that are filled only in part, and several of them.
@@ -109,14 +109,14 @@ class Trial:
         default, *others = candidates
         if not others:
             return default
-        want = {rows: await self._answer(default, rows) for rows in _checked(n)}
+        want = {rows: await self.answer(default, rows) for rows in _checked(n)}
         best = default
         for tiles in others:
             if self._spent_s >= budget_s:
                 break
             start = time.perf_counter()
             try:
-                if all([self._agree(await self._answer(tiles, rows), want[rows]) for rows in want]):
+                if all([self.agree(await self.answer(tiles, rows), want[rows]) for rows in want]):
                     taken, fastest = await self._seconds([tiles, best], n)
                     best = tiles if taken < _BETTER * fastest else best
             except VoxtabError:
@@ -127,7 +127,7 @@ class Trial:
                 self._spent_s += time.perf_counter() - start
         return best
 
-    async def _answer(self, tiles: Tiles, n: int) -> "array[float]":
+    async def answer(self, tiles: Tiles, n: int) -> "array[float]":
         """What a few rows of the first matrix make of n rows of x."""
         program = self._program(tiles, [_first_rows(self._weights[0], _CHECKED_ROWS)], n)
         try:
@@ -137,7 +137,7 @@ class Trial:
         finally:
             self._gpu.free_program(program)
 
-    def _agree(self, got: "array[float]", want: "array[float]") -> bool:
+    def agree(self, got: "array[float]", want: "array[float]") -> bool:
         allowed = _TOLERANCE * self._weights[0].cols * _MEAN_WEIGHT * _MEAN_VALUE
         return all(abs(difference) <= allowed for difference in map(sub, got, want))  # false for a NaN too
 
