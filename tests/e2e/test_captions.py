@@ -237,9 +237,10 @@ def test_another_delay_while_listening_goes_to_the_session(page: CaptionsPage) -
     assert page.page.evaluate("fake.options") == {"delayMs": 2400}
     page["delay"].focus()
     page.page.keyboard.press("Home")
-    wait_until(page.page, lambda: page.page.evaluate("fake.delays") == [80])
+    # The slider may have come to rest at 2400 only after the session was opened with that.
+    wait_until(page.page, lambda: page.page.evaluate("fake.delays.filter((ms) => ms !== 2400)") == [80])
     page["delay"].fill("5")
-    wait_until(page.page, lambda: page.page.evaluate("fake.delays") == [80, 480])
+    wait_until(page.page, lambda: page.page.evaluate("fake.delays.slice(-2)") == [80, 480])
     page.stop()
 
 
