@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import replace
 from typing import Any
 
 import gguf
@@ -151,6 +152,21 @@ def test_every_tile_equals_numpy(gpu: NativeGpu, tile: Tile) -> None:
             gate, up = (fours[:, :, part].reshape(n, -1) for part in range(2))
             want = gate / (1 + np.exp(-gate)) * up
             assert np.max(np.abs(gated - want)) < 4e-6 * np.max(scale) * np.max(np.abs(total)), (kind, n)
+
+
+@pytest.mark.parametrize("kind", [GgmlType.F32, GgmlType.F16], ids=lambda kind: kind.name)
+def test_a_choice_for_quantized_weights_is_none_for_others(native_gpu: NativeGpu, kind: GgmlType) -> None:
+    """They keep the default, here that for GPUs, which nothing else would run on a CPU adapter."""
+    native_gpu.info = replace(native_gpu.info, software=False)
+    spread, shared = Tile("spread", 64, 16), Tile("matmat_shared", 128, 8, 4)
+    native_gpu.chosen_tiles = Tiles(one=spread, few=(), many=shared)
+    rng = np.random.default_rng(5)
+    weight, meant = uploaded(native_gpu, kind, rng.standard_normal((67, 96)).astype(np.float32))
+    for n in (1, 2, 3, 11):
+        x = rng.standard_normal((n, 96)).astype(np.float32)
+        got = computed(native_gpu, Linear(weight), x, np.zeros((n, 67), np.float32), Epilogue.STORE)
+        want = x.astype(np.float64) @ meant.astype(np.float64).T
+        assert np.max(np.abs(got - want) / (np.abs(x) @ np.abs(meant).T + 1)) < 4e-6
 
 
 def test_convolution_weights_are_reordered_by_tap(gpu: NativeGpu) -> None:

@@ -129,8 +129,11 @@ def test_a_device_is_tuned_once_and_its_choice_used(
     monkeypatch.setattr(tuner, "tune", never)
     again = NativeGpu(native_adapter)
     again.info = gpu.info
-    asyncio.run(Tuner(store).prepare(again, 1))
+    asyncio.run(Tuner(store).prepare(again, tuner.LEAST_WEIGHTS - 1))
+    assert again.chosen_tiles is None
+    asyncio.run(Tuner(store).prepare(again, tuner.LEAST_WEIGHTS))
     assert again.tiles == gpu.tiles
+    asyncio.run(Tuner(store).prepare(again, tuner.LEAST_WEIGHTS))
     other = NativeGpu(native_adapter)
     other.info = replace(gpu.info, identity="another driver")
     with pytest.raises(AssertionError, match="tuned again"):
@@ -140,3 +143,14 @@ def test_a_device_is_tuned_once_and_its_choice_used(
     spoilt.info = gpu.info
     with pytest.raises(AssertionError, match="tuned again"):
         asyncio.run(Tuner(store).prepare(spoilt, tuner.LEAST_WEIGHTS))
+
+
+def test_without_memory_for_it_the_default_stays_and_nothing_is_kept(
+    gpu: NativeGpu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "_GPU_SHAPES", ((9216, 3072),))
+    gpu.info = replace(gpu.info, max_binding_bytes=1 << 20)
+    asyncio.run(Tuner(TuningFolder(tmp_path)).prepare(gpu, tuner.LEAST_WEIGHTS))
+    assert gpu.tiles == GPU
+    assert list(tmp_path.iterdir()) == []
+    assert gpu.gpu_bytes == 0

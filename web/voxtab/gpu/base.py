@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from voxtab.errors import VoxtabError
-from voxtab.kernels.tiles import Tiles, default_tiles
+from voxtab.kernels.tiles import TUNED_WEIGHTS, Tiles, default_tiles
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,13 @@ class Gpu(ABC):
 
     @property
     def tiles(self) -> Tiles:
-        """How matrix products are cut in what is recorded from now on."""
-        return self.chosen_tiles or default_tiles(self.info.software)
+        """How products with block-quantized weights are cut in what is recorded from now on."""
+        return self.tiles_for(TUNED_WEIGHTS[0])
+
+    def tiles_for(self, weight: str) -> Tiles:
+        """The same for a kind of weight. The candidates for a choice are for TUNED_WEIGHTS alone."""
+        default = default_tiles(self.info.software)
+        return (self.chosen_tiles or default) if weight in TUNED_WEIGHTS else default
 
     def buffer(self, size: int, label: str) -> Buffer:
         """A zeroed buffer of at least `size` bytes."""

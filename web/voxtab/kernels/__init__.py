@@ -9,11 +9,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from voxtab.kernels.tiles import GPU, SOFTWARE, candidates
+from voxtab.kernels.tiles import GPU, SOFTWARE, TUNED_WEIGHTS, candidates
 
 WEIGHT_TYPES = ("q4_0", "q8_0", "f16", "f32", "f32_scalar")
-# Those whose products are worth a choice of tiles; the others are a small part of any model.
-TUNED_WEIGHTS = ("q4_0", "q8_0")
 CACHE_TYPES = ("f16", "f32")
 # Threads of an attention workgroup, pairs of a head that each owns, and keys of a tile that each scores: several where
 # windows are long, one where they are shorter than a tile would be.

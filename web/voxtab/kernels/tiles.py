@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+# Weights whose products are worth a choice; the others are a small part of any large model.
+TUNED_WEIGHTS = ("q4_0", "q8_0")
 # Rows and columns of the matrices that GPUs multiply in hardware: f16 is what most have, f32 is Apple's.
 _SUBGROUP_MATRICES = {"f16": 16, "f32": 8}
 # Rows of W that a workgroup of matmat_shared computes.

@@ -88,7 +88,7 @@ class Recorder:
         values = 1 if layer.bias else 2 if layer.scale else 0
         norm = x.norm
         assert norm is None or n == 1
-        tile = self.gpu.tiles.serving(n)
+        tile = self.gpu.tiles_for(weight.kind).serving(n)
         for segment in weight.segments:
             dims = (
                 *(segment.rows, weight.blocks, segment.row_begin, n),

@@ -20,7 +20,7 @@ class TuningStore(Protocol):
 
 
 class Tuner:
-    """`least_weights`: bytes of weights that a model must have for its loading to tune."""
+    """`least_weights`: bytes of weights that a model must have for it to matter."""
 
     def __init__(self, store: TuningStore, least_weights: int = LEAST_WEIGHTS) -> None:
         self._store = store
@@ -29,19 +29,17 @@ class Tuner:
     async def prepare(self, gpu: Gpu, weights: int) -> None:
         """Give the device its tiles, before a model with so many bytes of weights is loaded to it. It keeps those it was
         given. Raises VoxtabError device-lost."""
-        if gpu.chosen_tiles is not None:
+        if gpu.chosen_tiles is not None or weights < self._least_weights:
             return
         name = choice_name(gpu.info)
         text = await self._store.read(name)
         tiles = None if text is None else from_text(text, gpu.info)
         if tiles is None:
-            if weights < self._least_weights:
-                return
             try:
                 tiles = await tune(gpu)
             except VoxtabError as error:
-                if error.code != "adapter-too-small":
-                    raise
-                tiles = gpu.tiles
+                if error.code == "adapter-too-small":
+                    return  # perhaps there is room for it another time
+                raise
             await self._store.write(name, to_text(tiles, gpu.info))
         gpu.chosen_tiles = tiles
