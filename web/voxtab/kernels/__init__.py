@@ -13,11 +13,11 @@ from voxtab.kernels.tiles import GPU, SOFTWARE, TUNED_WEIGHTS, candidates
 
 WEIGHT_TYPES = ("q4_0", "q8_0", "f16", "f32", "f32_scalar")
 CACHE_TYPES = ("f16", "f32")
-# Threads of an attention workgroup, pairs of a head that each owns, and keys of a tile that each scores: several where
-# windows are long, one where they are shorter than a tile would be.
-ATTENTION_THREADS = {"software": 16, "gpu": 64}
-ATTENTION_PAIRS = {"software": (1, 2, 4, 8), "gpu": (1, 2)}
-ATTENTION_KEYS = {"software": (1, 4), "gpu": (1,)}
+# Threads of an attention workgroup, pairs of a head that each owns, and keys of a tile that each scores: fewer for
+# windows far shorter than the larger tile. On a CPU few threads load queries and weights less often, and wait less.
+ATTENTION_THREADS = {"software": 8, "gpu": 64}
+ATTENTION_PAIRS = {"software": (1, 2, 4, 8, 16), "gpu": (1, 2)}
+ATTENTION_KEYS = {"software": (2, 8), "gpu": (1,)}
 # Threads that norm a row. On a CPU each costs a switch at the barrier.
 NORM_THREADS = {"software": 8, "gpu": 64}
 
