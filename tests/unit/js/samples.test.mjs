@@ -8,22 +8,22 @@ import { serve } from "./support.mjs";
 
 const FOLDER = new URL("../../../web/samples/", import.meta.url);
 const LIST = await readFile(new URL("samples.json", FOLDER));
-const WAV = await readFile(new URL("weather-rms.wav", FOLDER));
+const WAV = await readFile(new URL("door-rms.wav", FOLDER));
 
 let server;
 
 beforeEach(async () => {
-  server = await serve({ "samples.json": LIST, "weather-rms.wav": WAV });
+  server = await serve({ "samples.json": LIST, "door-rms.wav": WAV });
 });
 afterEach(() => server.close());
 
 const folder = () => new URL(server.url);
-const rms = async () => (await listSamples(folder())).find(({ file }) => file === "weather-rms.wav");
+const rms = async () => (await listSamples(folder())).find(({ file }) => file === "door-rms.wav");
 
 test("the list is read, and a sample's sound as a file", async () => {
   assert.deepEqual(await listSamples(folder()), JSON.parse(LIST).samples);
   const file = await fetchSample(await rms(), undefined, folder());
-  assert.equal(file.name, "weather-rms.wav");
+  assert.equal(file.name, "door-rms.wav");
   assert.ok(Buffer.from(await file.arrayBuffer()).equals(WAV));
 });
 
@@ -32,7 +32,7 @@ test("a list or a file that is not there is told by its name", async () => {
   server.files.clear();
   const refusal = (name) => ({ code: "audio-undecodable", message: new RegExp(`^${name} .*404`) });
   await assert.rejects(listSamples(folder()), refusal("samples.json"));
-  await assert.rejects(fetchSample(sample, undefined, folder()), refusal("weather-rms.wav"));
+  await assert.rejects(fetchSample(sample, undefined, folder()), refusal("door-rms.wav"));
 });
 
 test("a server that has gone is told too, and cancelling is no failure", async () => {

@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { wavFile } from "../../../web/app/wav_file.js";
 
-const SAMPLE = new URL("../../../web/samples/weather-rms.wav", import.meta.url);
+const SAMPLE = new URL("../../../web/samples/door-rms.wav", import.meta.url);
 
 test("samples of a WAV file become the same file again", async () => {
   const theirs = await readFile(SAMPLE);
