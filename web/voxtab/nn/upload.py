@@ -18,7 +18,7 @@ PIECE_BYTES = 8 << 20
 # More than any adapter allows; tests lower it to have small matrices split.
 MOST_SEGMENT_BYTES = 1 << 40
 # Rows of the smallest tile: a segment's grid must not have more workgroups than the adapter allows.
-_LEAST_TILE_ROWS = 8
+_LEAST_TILE_ROWS = 4
 
 _BLOCK_KINDS = {GgmlType.Q4_0: "q4_0", GgmlType.Q8_0: "q8_0"}
 _HALF_KINDS = {GgmlType.F16: "f16", GgmlType.BF16: "bf16"}
