@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -195,20 +196,28 @@ def test_queued_frames_take_one_submit_and_nothing_back(
     speaker.free()
 
 
+@pytest.mark.parametrize("software", [True, False], ids=["CPU", "GPU"])
 @pytest.mark.parametrize("steps", [3, 7])
 def test_a_frame_is_one_program_of_no_more_dispatches_than_it_needs(
-    models: dict[str, TtsModel], expected: dict[str, Any], steps: int
+    models: dict[str, TtsModel],
+    expected: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    steps: int,
+    software: bool,
 ) -> None:
     model = models["q4_0"]
+    monkeypatch.setattr(model.gpu, "info", replace(model.gpu.info, software=software))
     speaker = Speaker(model, VOICE, TtsOptions(euler_steps=steps), expected["x0"])
     program = model.record_frame(speaker.state)
     model.gpu.free_program(program)
     speaker.free()
     layers, flow_layers = model.config.backbone.n_layers, model.config.acoustic.n_layers
-    # A layer: projections, attention, output, gate and up, the way down. A row alone is normed and rotated on its way in.
-    backbone = 5 * layers + 1
+    # On a GPU a row alone is normed on its way in.
+    norm = int(software)
+    # A layer: projections, attention, output, gate and up, the way down. A row alone is rotated where it attends.
+    backbone = (5 + 2 * norm) * layers + 1
     # The first flow layer shares its projections between branches and gathers rows; the last asks for its queries apart.
     # None rotates, and the norms of several rows are passes of their own.
-    evaluation = 2 + 1 + 5 * flow_layers + 2 * (flow_layers - 1) + 1 + 2 + 1
-    around = 1 + 2 + 1 + 2 + 1 + 1  # semantic head, hidden token, noise, choice, embedding, advance
+    evaluation = 2 + norm + 1 + 5 * flow_layers + 2 * (flow_layers - 1) + 1 + 2 + 1
+    around = 1 + 2 + norm + 1 + 2 + 1 + 1  # semantic head, hidden token, noise, choice, embedding, advance
     assert program.dispatches == backbone + steps * evaluation + around

@@ -19,7 +19,7 @@ from voxtab.tuning.choice import choice_name, from_text, to_text
 INFO = AdapterInfo(
     "a GPU", False, 1 << 27, 1 << 28, 65535, frozenset({"subgroups"}), "Vulkan | a GPU | driver 1"
 )
-CHOSEN = Tiles(Tile("matvec", 32, 8, by="subgroups"), GPU.few, Tile("matmat_shared", 128, 8, 4))
+CHOSEN = Tiles(Tile("matvec", 32, 8, by="subgroups", norms=True), GPU.few, Tile("matmat_shared", 128, 8, 4))
 
 
 def altered(**fields: Any) -> str:

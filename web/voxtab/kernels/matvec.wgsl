@@ -1,4 +1,4 @@
-// y[r] = epilogue(sum_c W[r, c] x[c]); epilogue.wgsl: a bias or scale a row, then GELU and the like; x may be normed on its way in
+// y[r] = epilogue(sum_c W[r, c] x[c]); epilogue.wgsl: a bias or scale a row, then GELU and the like{{ "; x may be normed on its way in" if norms }}
 // W: rows x cols, see weights.wgsl; x: f32[cols] at x_offset; y: f32[rows] at y_offset + row_begin.
 // grid: ceil(rows / {{ rows }}) workgroups of {{ threads }} threads. Every thread takes each {{ threads }}th block of all {{ rows }} rows, so one
 // load of x serves {{ rows }} rows. Bytes read: the weights once.
@@ -12,7 +12,7 @@ enable subgroups;
 @group(0) @binding(3) var<storage, read> row_values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 {% include "linear_dims.wgsl" %}
-{{ norm.binding(weight) }}
+{{ norm.binding(weight) if norms }}
 
 const ROWS = {{ rows }}u;
 const THREADS = {{ threads }}u;
@@ -62,7 +62,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let step = vec4<f32>(1.0, 0.00390625, 0.0000152587890625, 0.000000059604644775390625);
     var a0 = x[xb]; var a1 = x[xb + 1u]; var a2 = x[xb + 2u]; var a3 = x[xb + 3u];
     var a4 = x[xb + 4u]; var a5 = x[xb + 5u]; var a6 = x[xb + 6u]; var a7 = x[xb + 7u];
-{{ norm.gather(weight, ["a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7"]) }}
+{{ norm.gather(weight, ["a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7"]) if norms }}
     // The 8 in (q - 8) d, for the whole block at once; the topmost nibble of a word has it already.
     let offset = 8.0 * (dot(a0 + a1 + a2 + a3, vec4<f32>(1.0)) + dot((a4 + a5 + a6 + a7).xyz, vec3<f32>(1.0)));
     let low = vec4<u32>(0x0000000Fu, 0x00000F00u, 0x000F0000u, 0x0F000000u);
@@ -90,7 +90,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 {% for v in range(8) %}
     var a{{ v }} = x[xb + {{ v }}u];
 {% endfor %}
-{{ norm.gather(weight, ["a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7"]) }}
+{{ norm.gather(weight, ["a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7"]) if norms }}
     var total = vec3<f32>(0.0);
 {% for v in range(8) %}
     total += a{{ v }}.xyz; a{{ v }} *= step;
@@ -113,7 +113,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 {% elif weight == "f16" %}
     var a0 = x[x0 + b * 2u];
     var a1 = x[x0 + b * 2u + 1u];
-{{ norm.gather(weight, ["a0", "a1"]) }}
+{{ norm.gather(weight, ["a0", "a1"]) if norms }}
 {% for r in range(rows) %}
     {
       let q = quants[row{{ r }} * blocks + b];
@@ -122,13 +122,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 {% endfor %}
 {% elif weight == "f32" %}
     var a = x[x0 + b];
-{{ norm.gather(weight, ["a"]) }}
+{{ norm.gather(weight, ["a"]) if norms }}
 {% for r in range(rows) %}
     sum{{ r }} += dot(quants[row{{ r }} * blocks + b], a);
 {% endfor %}
 {% else %}
     var a = x[x0 + b];
-{{ norm.gather(weight, ["a"]) }}
+{{ norm.gather(weight, ["a"]) if norms }}
 {% for r in range(rows) %}
     sum{{ r }} += quants[row{{ r }} * blocks + b] * a;
 {% endfor %}
@@ -160,7 +160,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
   workgroupBarrier();
   const apart = 1u;
 {% endif %}
+{% if norms %}
   let factor = {{ norm.factor(weight, "row_sum(ROWS, apart)") }};
+{% else %}
+  const factor = 1.0;
+{% endif %}
   for (var r = lane; r < ROWS; r += THREADS) {
     let row = first_row + r;
     if (row < dims.rows) {

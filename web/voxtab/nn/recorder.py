@@ -82,13 +82,15 @@ class Recorder:
         x_stride: int | None = None,
     ) -> Tensor:
         """out[i] = epilogue(layer(x[i])) for i < n. `x_stride` (floats) makes rows of x overlap, as a convolution
-        wants; otherwise rows are x.width apart. Only a single row can be normed on its way in: see `normed`."""
+        wants; otherwise rows are x.width apart."""
         weight = layer.weight
         stride = x.width if x_stride is None else x_stride
         values = 1 if layer.bias else 2 if layer.scale else 0
         norm = x.norm
-        assert norm is None or n == 1
         tile = self.gpu.tiles_for(weight.kind).serving(n)
+        if norm is not None and not tile.norms:
+            x = self.rms_norm(replace(x, norm=None), norm, self.scratch("h", x.width), n)
+            return self.linear(layer, x, out, n, epilogue)
         for segment in weight.segments:
             dims = (
                 *(segment.rows, weight.blocks, segment.row_begin, n),
@@ -102,7 +104,7 @@ class Recorder:
                 (3, layer.bias or layer.scale or self._nothing),
                 (4, out.buffer),
             ]
-            if n == 1:
+            if tile.norms:
                 bindings.append((6, norm.gain if norm else self._nothing))
             grid = (ceil_div(segment.rows, tile.covers[0]), ceil_div(n, tile.covers[1]))
             self._add(tile.kernel, {"weight": weight.kind, **tile.parameters}, {}, bindings, dims, grid)
@@ -116,8 +118,8 @@ class Recorder:
         return self.linear(up, x, self.linear(gate, x, out, n), n, Epilogue.SILU_GATE)
 
     def normed(self, x: Tensor, norm: Norm, n: int) -> Tensor:
-        """norm(x[i]) for i < n as input of linear layers: in scratch, or a row alone as it is, for them to norm."""
-        if n == 1:
+        """norm(x[i]) for i < n as input of linear layers: in scratch, or a row alone as it is, if they can norm it."""
+        if n == 1 and self.gpu.tiles.one.norms:
             return replace(x, norm=norm)
         return self.rms_norm(x, norm, self.scratch("h", x.width), n)
 
