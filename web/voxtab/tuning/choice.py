@@ -3,8 +3,8 @@
     {"format": "voxtab-tuning", "version": 1, "adapter": the device's identity, "engine": "0.1.0",
      "one": tile, "few": [tile, ...], "many": tile}
 
-A tile is {"kernel", "threads", "rows", "columns", "by", "norms"}; see voxtab.kernels.tiles. What is read back is a suggestion:
-only tiles that tuning could have chosen on this device are taken.
+A tile is {"kernel", "threads", "rows", "columns", "by", "norms"}; see voxtab.kernels.tiles. What is read back is a
+suggestion: only tiles that tuning could have chosen on this device are taken.
 """
 
 import hashlib
