@@ -117,8 +117,7 @@ class Trial:
             start = time.perf_counter()
             try:
                 if all([self.agree(await self.answer(tiles, rows), want[rows]) for rows in want]):
-                    taken, fastest = await self._seconds([tiles, best], n)
-                    best = tiles if taken < _BETTER * fastest else best
+                    best = tiles if await self._is_faster(tiles, best, n) else best
             except VoxtabError:
                 raise
             except Exception:  # whatever this adapter's compiler has against it: there are others
@@ -140,6 +139,14 @@ class Trial:
     def agree(self, got: "array[float]", want: "array[float]") -> bool:
         allowed = _TOLERANCE * self._weights[0].cols * _MEAN_WEIGHT * _MEAN_VALUE
         return all(abs(difference) <= allowed for difference in map(sub, got, want))  # false for a NaN too
+
+    async def _is_faster(self, tiles: Tiles, best: Tiles, n: int) -> bool:
+        """Twice in a row: what else runs on a machine can make a good tile look bad once, and the choice is kept."""
+        for _ in range(2):
+            taken, fastest = await self._seconds([tiles, best], n)
+            if taken >= _BETTER * fastest:
+                return False
+        return True
 
     async def _seconds(self, choices: Sequence[Tiles], n: int) -> list[float]:
         """That a product takes with each, in turns: a machine has other things to do."""
