@@ -12,9 +12,9 @@ from voxtab.kernels.tiles import Tiles, default_tiles, suitable
 from voxtab.nn.recorder import Recorder, Workspace
 from voxtab.nn.weights import Linear, Segment, Tensor, Weight
 
-# No candidate is begun when the others took as long: two thirds of what a user may be kept waiting. Compiling the default
-# does not count, for a session would have to.
-BUDGET_S = 1.3
+# No candidate is begun when the others took as long: half of what a user may be kept waiting, since the last one may take
+# a second by itself. Compiling the default does not count, for a session would have to.
+BUDGET_S = 1.0
 # What the choice among tiles for one row may take of it; a decode step is made of such.
 _SHARE_OF_ONE = 0.6
 # Less than that better is noise.
