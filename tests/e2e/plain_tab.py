@@ -27,7 +27,7 @@ class PlainTab:
     def _received(self, event: dict[str, Any]) -> None:
         answer = json.loads(event["message"])
         if event["sessionId"] == self._session and "id" in answer:
-            self._answers[answer["id"]] = answer["result"]
+            self._answers[answer["id"]] = answer
 
     def bring_to_front(self) -> None:
         """The others of its window are hidden then."""
@@ -35,6 +35,16 @@ class PlainTab:
 
     def evaluate(self, script: str) -> Any:
         """The value of an expression."""
+        return _value(self._answer_to(script))
+
+    def wait_for(self, script: str) -> None:
+        """Until an expression is true. A tab that has no document yet answers with an error: it isn't then."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while "error" in (answer := self._answer_to(script)) or not _value(answer):
+            assert time.monotonic() < deadline, f"never true: {script}"
+            time.sleep(0.1)
+
+    def _answer_to(self, script: str) -> dict[str, Any]:
         self._asked += 1
         params = {"expression": script, "returnByValue": True}
         message = {"id": self._asked, "method": "Runtime.evaluate", "params": params}
@@ -45,13 +55,10 @@ class PlainTab:
         while self._asked not in self._answers:
             assert time.monotonic() < deadline, f"no answer to {script}"
             self._browser.send("Browser.getVersion")  # events come in while something is waited for
-        answer = self._answers.pop(self._asked)
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
+        return self._answers.pop(self._asked)
 
-    def wait_for(self, script: str) -> None:
-        """Until an expression is true."""
-        deadline = time.monotonic() + _PATIENCE_S
-        while not self.evaluate(script):
-            assert time.monotonic() < deadline, f"never true: {script}"
-            time.sleep(0.1)
+
+def _value(answer: dict[str, Any]) -> Any:
+    assert "error" not in answer, answer
+    assert "exceptionDetails" not in answer["result"], answer
+    return answer["result"]["result"].get("value")
