@@ -41,6 +41,18 @@ def voxtab(*words: str | Path, sound: bytes = b"") -> subprocess.CompletedProces
     return done
 
 
+def interrupted_at(running: subprocess.Popen[bytes], word: bytes) -> str:
+    """All that a command writes, when Ctrl-C is pressed as soon as it has written a word."""
+    assert running.stdout is not None
+    begun = b""
+    while word not in begun:
+        begun += running.stdout.read(1)
+    running.send_signal(signal.SIGINT)
+    rest = running.stdout.read()
+    assert running.wait() == 0
+    return (begun + rest).decode()
+
+
 @pytest.mark.usefixtures("native_adapter")
 def test_what_is_piped_in_is_written_and_exported(tmp_path: Path) -> None:
     sound, rate = soundfile.read(RECORDING, dtype="float32")
@@ -62,16 +74,10 @@ def test_an_interrupt_ends_the_sound_and_the_last_words_are_written(tmp_path: Pa
     command = [VOXTAB, "listen", "--model", str(MODEL), "--export", str(made)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
         assert running.stdin is not None
-        assert running.stdout is not None
         running.stdin.write(soundfile.read(RECORDING, dtype="int16")[0].astype("<i2").tobytes())
         running.stdin.flush()
-        begun = b""
-        while b"window" not in begun:
-            begun += running.stdout.read(1)
-        running.send_signal(signal.SIGINT)
-        rest = running.stdout.read()
-        assert running.wait() == 0
-    assert (begun + rest).decode() == TEXT + "\n"
+        written = interrupted_at(running, b"window")
+    assert written == TEXT + "\n"
     assert [text for _, _, text in read_subtitles("vtt", made.read_text("utf-8"))] == [TEXT]
 
 
@@ -89,16 +95,10 @@ def test_an_interrupt_ends_the_microphone_and_the_last_words_are_written() -> No
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     ) as running:
-        assert running.stdout is not None
         assert running.stderr is not None
-        begun = b""
-        while b"window" not in begun:
-            begun += running.stdout.read(1)
-        running.send_signal(signal.SIGINT)
-        rest = running.stdout.read()
-        assert running.wait() == 0
+        written = interrupted_at(running, b"window")
         assert "Some sound was lost" in running.stderr.read().decode()
-    assert (begun + rest).decode() == TEXT + "\n"
+    assert written == TEXT + "\n"
 
 
 @pytest.mark.usefixtures("native_adapter")
