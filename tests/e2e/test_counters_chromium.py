@@ -73,9 +73,9 @@ def test_a_hundred_tokens_take_eight_submits_and_eight_readbacks_at_most(transcr
 def test_chromium_saw_as_few_submits_and_readbacks_as_the_engine_counted(transcript: dict[str, Any]) -> None:
     counters, counts = transcript["stats"]["counters"], transcript["counts"]
     assert counts["mapAsync"] == counters["readbacks"]
-    # A readback is a submit too, of the copy into the buffer that is mapped; and so is each cache that grows.
-    assert counters["submits"] + counters["readbacks"] <= counts["submit"]
-    assert 100 * counts["submit"] <= 20 * len(transcript["tokens"])
+    # The copy into the buffer that is mapped goes with the run before it. What is a submit too is each cache that grows.
+    assert counters["submits"] <= counts["submit"]
+    assert 100 * counts["submit"] <= 10 * len(transcript["tokens"])
 
 
 def test_python_is_entered_and_left_a_bounded_number_of_times_per_submit(transcript: dict[str, Any]) -> None:
@@ -91,6 +91,6 @@ def test_frames_queued_together_need_no_round_trip_each(speech: dict[str, Any]) 
     assert speech["frames"] == 24
     assert counters["submits"] <= 21
     assert counts["mapAsync"] == counters["readbacks"] <= 21
-    # A readback is a submit too, and so are copies: of the voice that is kept, of caches that grow.
-    assert counters["submits"] + counters["readbacks"] <= counts["submit"] <= 54
+    # A readback without a run is a submit too, and so are copies: of the voice that is kept, of caches that grow.
+    assert counters["submits"] <= counts["submit"] <= 38
     assert counts["entries"] <= 5 * counters["submits"]

@@ -48,6 +48,12 @@ class NotingGpu(NativeGpu):
         self.log.append(("run", self.runs))
         super()._run_program(program, times)
 
+    def _run_and_read(self, program: int, times: int, buffer: int, offset: int, size: int) -> Readback:
+        self.runs += 1
+        self.log.append(("run", self.runs))
+        readback = super()._run_and_read(program, times, buffer, offset, size)
+        return NotedReadback(readback, self.runs, self.log)
+
     def _read_buffer(self, buffer: int, offset: int, size: int) -> Readback:
         return NotedReadback(super()._read_buffer(buffer, offset, size), self.runs, self.log)
 

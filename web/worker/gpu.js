@@ -197,6 +197,16 @@ export class Gpu {
   }
 
   /**
+   * `run`, and `read` behind it, in one submit.
+   * @param {number} program @param {number} times @param {number} buffer @param {number} offset @param {number} size
+   */
+  runAndRead(program, times, buffer, offset, size) {
+    const encoder = this.#device.createCommandEncoder();
+    this.#replay(program, times, encoder.beginComputePass());
+    return this.#bringBack(encoder, buffer, offset, size);
+  }
+
+  /**
    * Seconds that a run takes by the device's clock; needs timestamp-query.
    * @param {number} handle @param {number} times @returns {Promise<number>}
    */
@@ -237,8 +247,15 @@ export class Gpu {
    * @param {number} handle @param {number} offset @param {number} size @returns {Promise<Uint8Array>}
    */
   async read(handle, offset, size) {
+    return this.#bringBack(this.#device.createCommandEncoder(), handle, offset, size);
+  }
+
+  /**
+   * Submits what was encoded and a copy of these bytes, which it resolves with.
+   * @param {GPUCommandEncoder} encoder @param {number} handle @param {number} offset @param {number} size
+   */
+  async #bringBack(encoder, handle, offset, size) {
     const staging = this.#takeStaging(size);
-    const encoder = this.#device.createCommandEncoder();
     encoder.copyBufferToBuffer(this.#at(handle), offset, staging, 0, size);
     this.#device.queue.submit([encoder.finish()]);
     try {

@@ -38,7 +38,8 @@ class AdapterInfo:
 
 @dataclass
 class Counters:
-    """What has crossed to the GPU so far: runs of programs, copies back, and Python's calls into the backend."""
+    """What has crossed to the GPU so far: submits of programs, copies back, most of them in a program's submit, and
+    Python's calls into the backend."""
 
     submits: int = 0
     readbacks: int = 0
@@ -195,6 +196,15 @@ class Gpu(ABC):
         self.counters.submits += 1
         self._run_program(program.id, times)
 
+    def run_and_read(
+        self, program: Program, buffer: Buffer, offset: int, size: int, times: int = 1
+    ) -> Readback:
+        """`run`, and `read` behind it, in one submit."""
+        self.counters.calls += 1
+        self.counters.submits += 1
+        self.counters.readbacks += 1
+        return self._run_and_read(program.id, times, buffer.id, offset, size)
+
     async def timed(self, program: Program, times: int) -> float:
         """Run it, and wait; seconds it took, by the device's clock where that can be read, else with the way there and
         back."""
@@ -252,6 +262,9 @@ class Gpu(ABC):
 
     @abstractmethod
     def _run_program(self, program: int, times: int) -> None: ...
+
+    @abstractmethod
+    def _run_and_read(self, program: int, times: int, buffer: int, offset: int, size: int) -> Readback: ...
 
     @abstractmethod
     def _read_buffer(self, buffer: int, offset: int, size: int) -> Readback: ...

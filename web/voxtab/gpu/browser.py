@@ -76,6 +76,9 @@ class BrowserGpu(Gpu):
     def _run_program(self, program: int, times: int) -> None:
         self.js.run(program, times)
 
+    def _run_and_read(self, program: int, times: int, buffer: int, offset: int, size: int) -> Readback:
+        return BrowserReadback(self.js.runAndRead(program, times, buffer, offset, size))
+
     def _read_buffer(self, buffer: int, offset: int, size: int) -> Readback:
         return BrowserReadback(self.js.read(buffer, offset, size))
 

@@ -163,6 +163,15 @@ class NativeGpu(Gpu):
 
     def _run_program(self, program: int, times: int) -> None:
         encoder = self._device.create_command_encoder()
+        self._replay(encoder, program, times)
+        self._device.queue.submit([encoder.finish()])
+
+    def _run_and_read(self, program: int, times: int, buffer: int, offset: int, size: int) -> Readback:
+        encoder = self._device.create_command_encoder()
+        self._replay(encoder, program, times)
+        return self._bring_back(encoder, buffer, offset, size)
+
+    def _replay(self, encoder: Any, program: int, times: int) -> None:
         compute = encoder.begin_compute_pass()
         for _ in range(times):
             for pipeline, group, grid in self._programs[program]:
@@ -170,11 +179,13 @@ class NativeGpu(Gpu):
                 compute.set_bind_group(0, group)
                 compute.dispatch_workgroups(*grid)
         compute.end()
-        self._device.queue.submit([encoder.finish()])
 
     def _read_buffer(self, buffer: int, offset: int, size: int) -> Readback:
+        return self._bring_back(self._device.create_command_encoder(), buffer, offset, size)
+
+    def _bring_back(self, encoder: Any, buffer: int, offset: int, size: int) -> Readback:
+        """Submits what was encoded and a copy of these bytes."""
         staging = self._staging(size)
-        encoder = self._device.create_command_encoder()
         encoder.copy_buffer_to_buffer(self._buffers[buffer], offset, staging, 0, size)
         self._device.queue.submit([encoder.finish()])
         return NativeReadback(staging, size, self._pool)

@@ -234,20 +234,19 @@ class Speech:
         self._reserve(len(self._utterance.prompt) + first + count)
         self._state.write_noise(first, self._noise.rows(first, count))
         at = time.perf_counter()
+        # The whole ring: a batch may lie over its end.
+        ring = self._state.codes.buffer, 0, FRAME_SLOTS * self.model.config.codes_per_frame * 4
         if halved:
             await self._first_frame()
+            codes = self._gpu.read(*ring)
         else:
-            self._gpu.run(self._program("frame", 1, lambda state, _: self.model.record_frame(state)), count)
+            frame = self._program("frame", 1, lambda state, _: self.model.record_frame(state))
+            codes = self._gpu.run_and_read(frame, *ring, times=count)
         if self._trace is not None:
             await self._trace.framed(self.model, self._state)
-        row = self.model.config.codes_per_frame * 4
-        # The whole ring: a batch may lie over its end.
-        codes = self._gpu.read(self._state.codes.buffer, 0, FRAME_SLOTS * row)
-        self._gpu.run(
-            self._program("codec", count, lambda _, n: self.model.codec.record_decode(self._codec, n))
-        )
+        decode = self._program("codec", count, lambda _, n: self.model.codec.record_decode(self._codec, n))
         spoken = count * self.model.codec.config.samples_per_frame * 4
-        samples = self._gpu.read(self._codec.samples.buffer, 0, spoken)
+        samples = self._gpu.run_and_read(decode, self._codec.samples.buffer, 0, spoken)
         self._in_flight.append(_Batch(first, count, at, codes, samples))
         self._queued += count
 

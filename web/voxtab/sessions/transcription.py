@@ -254,8 +254,8 @@ class Transcription:
         self._gpu.write(self._state.pcm, 0, samples)
         samples.release()
         at = time.perf_counter()
-        self._gpu.run(self._program("encode", count, lambda: self.model.record_encode(self._state, count)))
-        back = self._gpu.read(self._state.encoder_position, 0, 4)
+        program = self._program("encode", count, lambda: self.model.record_encode(self._state, count))
+        back = self._gpu.run_and_read(program, self._state.encoder_position, 0, 4)
         self._in_flight.append(_Submitted("encode", self._encoded, count, at, back))
         del self._pcm[: count * self._samples_per_token]
         self._encoded += count
@@ -275,11 +275,12 @@ class Transcription:
             head = first + count == prompt
             name = "prompt and token" if head else "prompt"
             make = self.model.record_decode
-            self._gpu.run(self._program(name, count, lambda: make(self._state, count, head)))
+            program, times = self._program(name, count, lambda: make(self._state, count, head)), 1
         else:
-            step = self._program("token", 1, lambda: self.model.record_decode(self._state, 1, True))
-            self._gpu.run(step, count)
-        back = self._gpu.read(self._state.tokens.buffer, 0, self._state.token_slots * 4)
+            program = self._program("token", 1, lambda: self.model.record_decode(self._state, 1, True))
+            times = count
+        tokens = self._state.tokens.buffer
+        back = self._gpu.run_and_read(program, tokens, 0, self._state.token_slots * 4, times)
         kind = "prompt" if first < prompt else "decode"
         self._in_flight.append(_Submitted(kind, first, count, at, back))
         self._position += count
