@@ -58,6 +58,13 @@ from voxtab.bench import kernels, presets, session, steps
 from voxtab.tuning.trial import tune
 gpu, idle = BrowserGpu(js_gpu), BrowserGpu(idle_js)`);
 }"""
+# Everything is recorded, submitted and brought back as ever, but no kernel computes anything.
+_EMPTY_DISPATCHES = """() => {
+  const { dispatchWorkgroups } = GPUComputePassEncoder.prototype;
+  GPUComputePassEncoder.prototype.dispatchWorkgroups = function () {
+    dispatchWorkgroups.call(this, 0, 0, 0);
+  };
+}"""
 _RUN = "async (code) => await python.runPythonAsync(code)"
 
 
@@ -80,6 +87,10 @@ class BenchWorker:
         """What a coroutine function of voxtab.bench gives in there."""
         result: dict[str, Any] = json.loads(self.run(f"json.dumps(await {call} | {_TILES})"))
         return result
+
+    def empty_dispatches(self) -> None:
+        """From now on every dispatch is of no workgroups: what is left is the host's work."""
+        self._worker.evaluate(_EMPTY_DISPATCHES)
 
     def run(self, code: str) -> Any:
         """Python there; the value of its last line."""

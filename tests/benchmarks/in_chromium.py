@@ -4,11 +4,14 @@
     python -m tests.benchmarks.in_chromium kernels [--group vectors] [--shape 2] [--without-onnxruntime]
     python -m tests.benchmarks.in_chromium decode|encode|speak|load [--layers 2] [--context 100 ...] [--tokens 1 ...]
     python -m tests.benchmarks.in_chromium session [--preset voxtral-tts-4b] [--layers 1] [--seconds 1]
+    python -m tests.benchmarks.in_chromium host [--seconds 16]
 
 All take --json and --no-tuning. They run in the Python of voxtab's own worker, on web/worker/gpu.js; `load` goes through
-its loader, from a server over HTTPS and from the cache. onnxruntime-web (from the package.json beside this; only
-`kernels` needs it) gets the same weights and the same adapter, one shape after the other; its answers are checked
-against numpy. Its time includes moving 12 KB in and some more out, under a millisecond for a vector.
+its loader, from a server over HTTPS and from the cache. `host` is a session of the transcribing model at its full depth,
+but thin and with dispatches of no workgroups: what Python, JavaScript and Chromium's WebGPU calls take, while no software
+adapter is at work. onnxruntime-web (from the package.json beside this; only `kernels` needs it) gets the same
+weights and the same adapter, one shape after the other; its answers are checked against numpy. Its time includes moving
+12 KB in and some more out, under a millisecond for a vector.
 """
 
 from __future__ import annotations
@@ -64,6 +67,13 @@ def bench_steps(worker: BenchWorker, what: str, chosen: argparse.Namespace) -> d
     return worker.measured(f"steps.bench_{what}(gpu, presets.{preset}(), {chosen.layers or 2}, {sizes})")
 
 
+def bench_host(worker: BenchWorker, seconds: float) -> dict[str, Any]:
+    """As `voxtab bench session` at full depth, on a GPU that has nothing to compute."""
+    worker.empty_dispatches()
+    thin = "presets.narrow(presets.transcriber())"
+    return worker.measured(f"session.bench_transcription(gpu, {thin}, presets.deepest({thin}), {seconds})")
+
+
 def bench_load(worker: BenchWorker, layers: int, model: str = MODEL, repeats: int = 3) -> dict[str, Any]:
     """Of one of the server's models: shards with a manifest."""
     models = worker.page.evaluate("fetch('/api/models').then((answer) => answer.json())")["models"]
@@ -86,6 +96,8 @@ def measured(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
         with bench_worker(folder, folder / "models") as worker:
             return bench_load(worker, layers)
     with bench_worker(folder) as worker:
+        if chosen.what == "host":
+            return bench_host(worker, chosen.seconds or 16.0)
         if chosen.tuning:
             worker.run("gpu.chosen_tiles = await tune(gpu)")
         if chosen.what == "kernels":
@@ -102,7 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("kernels", *_STEPS, "load", "session"))
+    parser.add_argument("what", choices=("kernels", *_STEPS, "load", "session", "host"))
     parser.add_argument("--preset", choices=PRESETS)
     parser.add_argument("--group", action="append", choices=tuple(GROUPS))
     parser.add_argument("--shape", type=int, help="only the one of this number in each group")
@@ -116,6 +128,8 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.what in ("load", "session") and chosen.preset is None:
         chosen.preset = TRANSCRIBER
+    elif chosen.what == "host" and chosen.preset not in (None, TRANSCRIBER):
+        parser.error(f"host measures {TRANSCRIBER}")
     elif chosen.what in _STEPS and chosen.preset not in (None, _STEPS[chosen.what]):
         parser.error(f"{chosen.what} measures {_STEPS[chosen.what]}")
     with tempfile.TemporaryDirectory() as folder:

@@ -47,4 +47,10 @@ def test_loading_and_sessions_are_measured_in_a_tab(worker: BenchWorker) -> None
         assert 0 < session["host_ms_per_step"] <= session["rtf"] * 400
         assert session["full"]["stages_ms"] == session["stages_ms"], "all layers were measured"
     assert "Python is at work" in as_text(heard)
+    # With dispatches of no workgroups a session is as long, and no kernel's time is left in it.
+    worker.empty_dispatches()
+    empty = worker.measured(f"session.bench_transcription(gpu, {config}, 2, 0.4)")
+    for session, full in zip(empty["sessions"], heard["sessions"], strict=True):
+        assert session["steps"] == full["steps"]
+        assert session["per_100_steps"]["submits"] <= full["per_100_steps"]["submits"]
     assert worker.run("gpu.gpu_bytes") < 1 << 14, "something stays allocated"

@@ -46,6 +46,13 @@ def with_layers(config: _Config, layers: int) -> _Config:
     return replace(config, backbone=replace(config.backbone, n_layers=min(layers, config.backbone.n_layers)))
 
 
+def narrow(config: AsrConfig) -> AsrConfig:
+    """As deep, so that a step has as many dispatches, but so thin that its weights are hardly worth mentioning."""
+    thin = {"dim": 128, "n_heads": 2, "n_kv_heads": 2, "head_dim": 64, "hidden_dim": 128}
+    encoder, decoder = replace(config.encoder, **thin), replace(config.decoder, **thin)
+    return replace(config, encoder=encoder, decoder=decoder, vocab_size=2048)
+
+
 def sizes(name: str) -> AsrConfig | TtsConfig:
     """Of any preset. Raises VoxtabError option-invalid."""
     if name == TRANSCRIBER:
