@@ -4,11 +4,11 @@
     python -m tests.benchmarks.in_chromium kernels [--group vectors] [--shape 2] [--without-onnxruntime]
     python -m tests.benchmarks.in_chromium decode|encode|speak|load [--layers 2] [--context 100 ...] [--tokens 1 ...]
     python -m tests.benchmarks.in_chromium session [--preset voxtral-tts-4b] [--layers 1] [--seconds 1]
-    python -m tests.benchmarks.in_chromium host [--seconds 16]
+    python -m tests.benchmarks.in_chromium host [--preset voxtral-tts-4b] [--seconds 16]
 
 All take --json and --no-tuning. They run in the Python of voxtab's own worker, on web/worker/gpu.js; `load` goes through
-its loader, from a server over HTTPS and from the cache. `host` is a session of the transcribing model at its full depth,
-but thin and with dispatches of no workgroups: what Python, JavaScript and Chromium's WebGPU calls take, while no software
+its loader, from a server over HTTPS and from the cache. `host` is such a session at full depth, of a model that is
+thin, and with dispatches of no workgroups: what Python, JavaScript and Chromium's WebGPU calls take, while no software
 adapter is at work. onnxruntime-web (from the package.json beside this; only `kernels` needs it) gets the same
 weights and the same adapter, one shape after the other; its answers are checked against numpy. Its time includes moving
 12 KB in and some more out, under a millisecond for a vector.
@@ -67,11 +67,12 @@ def bench_steps(worker: BenchWorker, what: str, chosen: argparse.Namespace) -> d
     return worker.measured(f"steps.bench_{what}(gpu, presets.{preset}(), {chosen.layers or 2}, {sizes})")
 
 
-def bench_host(worker: BenchWorker, seconds: float) -> dict[str, Any]:
+def bench_host(worker: BenchWorker, preset: str, seconds: float) -> dict[str, Any]:
     """As `voxtab bench session` at full depth, on a GPU that has nothing to compute."""
     worker.empty_dispatches()
-    thin = "presets.narrow(presets.transcriber())"
-    return worker.measured(f"session.bench_transcription(gpu, {thin}, presets.deepest({thin}), {seconds})")
+    worker.run(f"thin = presets.narrow(presets.sizes({preset!r}))")
+    what, codec = ("speech", ", presets.narrow_codec()") if preset == SPEAKER else ("transcription", "")
+    return worker.measured(f"session.bench_{what}(gpu, thin, presets.deepest(thin), {seconds}{codec})")
 
 
 def bench_load(worker: BenchWorker, layers: int, model: str = MODEL, repeats: int = 3) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def measured(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
             return bench_load(worker, layers)
     with bench_worker(folder) as worker:
         if chosen.what == "host":
-            return bench_host(worker, chosen.seconds or 16.0)
+            return bench_host(worker, chosen.preset, chosen.seconds or 16.0)
         if chosen.tuning:
             worker.run("gpu.chosen_tiles = await tune(gpu)")
         if chosen.what == "kernels":
@@ -126,10 +127,8 @@ def main() -> None:
     parser.add_argument("--no-tuning", dest="tuning", action="store_false")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    if chosen.what in ("load", "session") and chosen.preset is None:
+    if chosen.what in ("load", "session", "host") and chosen.preset is None:
         chosen.preset = TRANSCRIBER
-    elif chosen.what == "host" and chosen.preset not in (None, TRANSCRIBER):
-        parser.error(f"host measures {TRANSCRIBER}")
     elif chosen.what in _STEPS and chosen.preset not in (None, _STEPS[chosen.what]):
         parser.error(f"{chosen.what} measures {_STEPS[chosen.what]}")
     with tempfile.TemporaryDirectory() as folder:

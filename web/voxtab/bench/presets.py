@@ -5,11 +5,14 @@ from typing import TypeVar
 
 from voxtab.errors import VoxtabError
 from voxtab.models.asr_config import AsrConfig
+from voxtab.models.codec_config import CodecConfig
 from voxtab.models.tts_config import TtsConfig, VoiceEntry
 
 TRANSCRIBER, SPEAKER = "voxtral-realtime-4b", "voxtral-tts-4b"
 PRESETS = (TRANSCRIBER, SPEAKER)
 _VOICE_ROWS = 128
+_THIN = {"dim": 128, "n_heads": 2, "n_kv_heads": 2, "head_dim": 64, "hidden_dim": 128}
+_SMALL_VOCABULARY = 2048
 _Config = TypeVar("_Config", AsrConfig, TtsConfig)
 
 
@@ -46,11 +49,19 @@ def with_layers(config: _Config, layers: int) -> _Config:
     return replace(config, backbone=replace(config.backbone, n_layers=min(layers, config.backbone.n_layers)))
 
 
-def narrow(config: AsrConfig) -> AsrConfig:
+def narrow(config: _Config) -> _Config:
     """As deep, so that a step has as many dispatches, but so thin that its weights are hardly worth mentioning."""
-    thin = {"dim": 128, "n_heads": 2, "n_kv_heads": 2, "head_dim": 64, "hidden_dim": 128}
-    encoder, decoder = replace(config.encoder, **thin), replace(config.decoder, **thin)
-    return replace(config, encoder=encoder, decoder=decoder, vocab_size=2048)
+    if isinstance(config, AsrConfig):
+        encoder, decoder = replace(config.encoder, **_THIN), replace(config.decoder, **_THIN)
+        return replace(config, encoder=encoder, decoder=decoder, vocab_size=_SMALL_VOCABULARY)
+    backbone, acoustic = replace(config.backbone, **_THIN), replace(config.acoustic, **_THIN)
+    return replace(config, backbone=backbone, acoustic=acoustic, vocab_size=_SMALL_VOCABULARY)
+
+
+def narrow_codec() -> CodecConfig:
+    """The speaker's, as thin."""
+    config = CodecConfig.from_gguf({})
+    return replace(config, layer=replace(config.layer, **_THIN))
 
 
 def sizes(name: str) -> AsrConfig | TtsConfig:
