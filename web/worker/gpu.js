@@ -1,6 +1,8 @@
 // The GPU in the browser: buffers, pipelines and recorded programs behind integer handles, for Python (voxtab/gpu/browser.py)
 // and for the loader (source.js). A program is a flat list made once; replaying it is one call and one submit.
 
+import { adapterName, findAdapter, isSoftware } from "./adapter.js";
+
 /**
  * @typedef {{name: string, vendor: string, architecture: string, software: boolean, maxBindingBytes: number,
  *   maxBufferBytes: number, maxWorkgroups: number, memoryBytes: number | null, features: string[], identity: string}} GpuInfo
@@ -26,25 +28,12 @@ const FEATURES = ["subgroups", "timestamp-query", "shader-f16", "chromium-experi
 const DEVICE_LOCAL = 0x1; // of a heap's properties
 
 /**
- * The device of the best adapter. Rejects with GpuError no-webgpu or no-adapter.
+ * The device of the best adapter.
  * @returns {Promise<Gpu>}
+ * @throws {import("../app/errors.js").VoxtabError} no-webgpu or no-adapter
  */
 export async function createGpu() {
-  if (!navigator.gpu) {
-    throw new GpuError(
-      "no-webgpu",
-      "This browser does not offer WebGPU to this page.",
-      "Use a current Chrome, Edge, Firefox or Safari, over HTTPS or localhost.",
-    );
-  }
-  const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
-  if (!adapter) {
-    throw new GpuError(
-      "no-adapter",
-      "WebGPU is there, but no graphics adapter was offered.",
-      "Turn on hardware acceleration in the browser's settings, update the graphics driver, then reload.",
-    );
-  }
+  const adapter = await findAdapter(navigator);
   // Larger than the defaults as far as the adapter goes; everything also runs with the defaults.
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const device = await adapter.requestDevice({
@@ -78,14 +67,12 @@ export class Gpu {
   constructor(adapter, device) {
     this.#device = device;
     const { vendor, architecture, description, device: model } = adapter.info;
-    const software = /swiftshader|llvmpipe|basic render/i.test(`${architecture} ${description} ${model}`);
-    const family = [vendor, architecture].filter(Boolean).join(" ");
     /** @type {GpuInfo} */
     this.info = {
-      name: description || model || family || "unknown adapter",
+      name: adapterName(adapter.info),
       vendor,
       architecture,
-      software,
+      software: isSoftware(adapter.info),
       maxBindingBytes: device.limits.maxStorageBufferBindingSize,
       maxBufferBytes: device.limits.maxBufferSize,
       maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
