@@ -2,6 +2,7 @@
 // and for the loader (source.js). A program is a flat list made once; replaying it is one call and one submit.
 
 import { adapterName, findAdapter, isSoftware } from "./adapter.js";
+import { PromptQueue } from "./prompt_queue.js";
 
 /**
  * @typedef {{name: string, vendor: string, architecture: string, software: boolean, maxBindingBytes: number,
@@ -61,11 +62,13 @@ export class Gpu {
   /** @type {string | null} */ #uncaptured = null;
   #nextHandle = 1;
   /** @type {GPUDevice} */ #device;
+  #prompt;
   /** Set once the device is gone: the browser's reason. @type {string | null} */ lostReason = null;
 
   /** @param {GPUAdapter} adapter @param {GPUDevice} device */
   constructor(adapter, device) {
     this.#device = device;
+    this.#prompt = new PromptQueue(device.queue, navigator.userAgent);
     const { vendor, architecture, description, device: model } = adapter.info;
     /** @type {GpuInfo} */
     this.info = {
@@ -246,7 +249,7 @@ export class Gpu {
     encoder.copyBufferToBuffer(this.#at(handle), offset, staging, 0, size);
     this.#device.queue.submit([encoder.finish()]);
     try {
-      await staging.mapAsync(1, 0, size);
+      await this.#prompt.until(staging.mapAsync(1, 0, size));
     } catch (error) {
       await Promise.race([this.lost, new Promise((resolve) => setTimeout(resolve, 200))]);
       this.assertAlive();
@@ -274,7 +277,7 @@ export class Gpu {
 
   /** Wait until the queue is empty. */
   async drain() {
-    await this.#device.queue.onSubmittedWorkDone();
+    await this.#prompt.until(this.#device.queue.onSubmittedWorkDone());
     this.assertAlive();
   }
 
