@@ -13,7 +13,7 @@ import pytest
 from voxtab.cli.tuning_file import TuningFolder
 from voxtab.gpu.base import AdapterInfo
 from voxtab.kernels import key, source
-from voxtab.kernels.tiles import CANDIDATES, GPU, SOFTWARE, Tile, Tiles
+from voxtab.kernels.tiles import CANDIDATES, GPU, SOFTWARE, Tile, Tiles, suitable
 from voxtab.tuning.choice import choice_name, from_text, to_text
 
 INFO = AdapterInfo(
@@ -51,7 +51,10 @@ def test_a_choice_comes_back_as_it_was_made() -> None:
         altered(one={"kernel": "matvec", "threads": 32, "rows": 8, "columns": [1], "by": ""}),
         altered(one=asdict(CHOSEN.one) | {"more": 1}),
         altered(one=asdict(CHOSEN.one) | {"rows": 8.0000001}),
-        altered(many=asdict(Tile("matmat_subgroup", 32, 64, 32, by="f16"))),  # a feature that is not there
+        altered(
+            many=asdict(Tile("matmat_subgroup", 32, 64, 32, by="f32 8x8x8"))
+        ),  # a feature that is not there
+        altered(many=asdict(Tile("matmat_subgroup", 32, 64, 32, by="f32 1x1x1"))),
     ],
 )
 def test_what_is_damaged_or_foreign_is_left_alone(text: str) -> None:
@@ -84,7 +87,26 @@ def test_candidates_need_what_their_kernels_enable() -> None:
     for group in CANDIDATES.values():
         for tile in (*group.one, *group.many, *(tile for few in group.few for tile in few)):
             code = source(tile.kernel, weight="q4_0", **tile.parameters)
-            assert tile.needs == {feature for feature, directive in asked.items() if directive in code}
+            sizes = {each for each in tile.needs if each.startswith("chromium-experimental-subgroup-matrix ")}
+            assert tile.needs - sizes == {name for name, directive in asked.items() if directive in code}
+            assert len(sizes) == ("subgroup_matrix_left" in code)
+
+
+def test_matrices_are_multiplied_in_the_sizes_that_the_device_has() -> None:
+    """Named as gpu.js names them; left ones have a component, their columns, their rows."""
+    has = frozenset(
+        {"subgroups", "shader-f16", "chromium-experimental-subgroup-matrix"}
+        | {
+            f"chromium-experimental-subgroup-matrix {sort}"
+            for sort in ("f16 8x16x16", "f16 16x8x8", "u8 8x8x8")
+        }
+    )
+    found = [tile for tile in suitable(False, has).many if tile.kernel == "matmat_subgroup"]
+    (code,) = (source(tile.kernel, weight="q4_0", **tile.parameters) for tile in found)
+    assert "subgroup_matrix_left<f16, 16, 8>" in code
+    assert "subgroup_matrix_right<f16, 16, 16>" in code
+    assert "subgroup_matrix_result<f32, 16, 8>" in code
+    assert not any(tile.kernel == "matmat_subgroup" for tile in suitable(False, has - {"shader-f16"}).many)
 
 
 def test_a_folder_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:

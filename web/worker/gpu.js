@@ -25,7 +25,8 @@ const STORAGE = 0x80 | 0x40 | 0x4 | 0x8; // STORAGE | UNIFORM | COPY_SRC | COPY_
 const TIMESTAMPS = 0x200 | 0x4; // QUERY_RESOLVE | COPY_SRC
 const READBACK = 0x1 | 0x8; // MAP_READ | COPY_DST
 // What some variants of kernels, and measuring, make use of.
-const FEATURES = ["subgroups", "timestamp-query", "shader-f16", "chromium-experimental-subgroup-matrix"];
+const SUBGROUP_MATRICES = "chromium-experimental-subgroup-matrix";
+const FEATURES = ["subgroups", "timestamp-query", "shader-f16", SUBGROUP_MATRICES];
 const DEVICE_LOCAL = 0x1; // of a heap's properties
 
 /**
@@ -49,6 +50,20 @@ function deviceMemory(info) {
   const { memoryHeaps } = /** @type {{memoryHeaps?: {size: number, properties: number}[]}} */ (info);
   const own = (memoryHeaps ?? []).filter(({ properties }) => properties & DEVICE_LOCAL);
   return own.reduce((sum, { size }) => sum + size, 0) || null;
+}
+
+/**
+ * A feature for each kind of matrices that subgroups multiply into f32: `chromium-experimental-subgroup-matrix f16 16x16x8`
+ * has rows x columns of the left one x columns of the right one. Chromium has them behind a flag. @param {GPUAdapterInfo} info
+ */
+function subgroupMatrices(info) {
+  const { subgroupMatrixConfigs = [] } =
+    /** @type {{subgroupMatrixConfigs?: {M: number, N: number, K: number, componentType: string, resultComponentType: string}[]}} */ (
+      info
+    );
+  return [...subgroupMatrixConfigs]
+    .filter(({ resultComponentType }) => resultComponentType === "f32")
+    .map(({ M, N, K, componentType }) => `${SUBGROUP_MATRICES} ${componentType} ${M}x${K}x${N}`);
 }
 
 /** One device and everything made on it. */
@@ -80,7 +95,7 @@ export class Gpu {
       maxBufferBytes: device.limits.maxBufferSize,
       maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
       memoryBytes: deviceMemory(adapter.info),
-      features: [...device.features].sort(),
+      features: [...device.features, ...subgroupMatrices(adapter.info)].sort(),
       identity: [vendor, architecture, model, description, navigator.userAgent].join(" | "),
     };
     /** Resolves with a sentence when the device is gone for good. */

@@ -25,7 +25,8 @@ class Buffer:
 @dataclass(frozen=True)
 class AdapterInfo:
     """`name` is for people, `identity` tells it from any other, its driver's version included; `software` is true for
-    CPU rasterizers, which want other tile sizes than GPUs; `features` are WebGPU's names of those the device has."""
+    CPU rasterizers, which want other tile sizes than GPUs; `features` are WebGPU's names of those the device has, and
+    where subgroups multiply matrices, its name again with each of their sizes; see voxtab.kernels.tiles."""
 
     name: str
     software: bool

@@ -5,8 +5,15 @@ from dataclasses import dataclass
 
 # Weights whose products are worth a choice; the others are a small part of any large model.
 TUNED_WEIGHTS = ("q4_0", "q8_0")
-# Rows and columns of the matrices that GPUs multiply in hardware: f16 is what most have, f32 is Apple's.
-_SUBGROUP_MATRICES = {"f16": 16, "f32": 8}
+SUBGROUP_MATRICES = "chromium-experimental-subgroup-matrix"
+# Matrices that GPUs multiply in hardware, into f32, named as gpu.js does: what they are of, rows and columns of the left
+# one, columns of the right one. In this order NVIDIA's and AMD's, Intel's, Apple's, and that of a CPU (lavapipe).
+_MATRICES = {
+    "f16 16x16x16": ("f16", 16, 16, 16),
+    "f16 8x16x16": ("f16", 8, 16, 16),
+    "f32 8x8x8": ("f32", 8, 8, 8),
+    "f16 8x8x8": ("f16", 8, 8, 8),
+}
 # Rows of W that a workgroup of matmat_shared computes.
 _SHARED_ROWS = 64
 
@@ -21,8 +28,8 @@ class Tile:
     rows: int
     columns: int = 1
     by: str = ""
-    """How the threads of matvec add up their sums: through "memory" or as "subgroups". What matmat_subgroup multiplies:
-    matrices of "f16" or "f32"."""
+    """How the threads of matvec add up their sums: through "memory" or as "subgroups". What matmat_subgroup multiplies,
+    of those in `_MATRICES`."""
     norms: bool = False
     """Whether a single row of x can be normed on its way in. On GPUs that saves a pass. A CPU adapter runs the code for
     it whether there is a norm or not, which takes a tenth of the product's time."""
@@ -35,7 +42,8 @@ class Tile:
             return found | {"reduce": self.by or "memory", "norms": int(self.norms)}
         found["columns"] = self.columns
         if self.kernel == "matmat_subgroup":
-            found |= {"component": self.by, "size": _SUBGROUP_MATRICES[self.by]}
+            component, high, deep, wide = _MATRICES[self.by]
+            found |= {"component": component, "high": high, "deep": deep, "wide": wide}
         return found
 
     @property
@@ -49,10 +57,10 @@ class Tile:
 
     @property
     def needs(self) -> frozenset[str]:
-        """Features the device must have, by WebGPU's names."""
+        """Features the device must have, as AdapterInfo names them."""
         if self.kernel == "matmat_subgroup":
-            f16 = {"shader-f16"} if self.by == "f16" else set()
-            return frozenset({"subgroups", "chromium-experimental-subgroup-matrix"} | f16)
+            f16 = {"shader-f16"} if self.by.startswith("f16") else set()
+            return frozenset({"subgroups", SUBGROUP_MATRICES, f"{SUBGROUP_MATRICES} {self.by}"} | f16)
         return frozenset({"subgroups"} if self.by == "subgroups" else ())
 
 
@@ -123,8 +131,10 @@ CANDIDATES = {
         ),
         few=((Tile("spread", 64, 16, 2), Tile("spread", 64, 16, 6)),),
         many=(
-            Tile("matmat_subgroup", 32, 64, 32, by="f16"),
-            Tile("matmat_subgroup", 32, 64, 32, by="f32"),
+            Tile("matmat_subgroup", 32, 64, 32, by="f16 16x16x16"),
+            Tile("matmat_subgroup", 32, 64, 32, by="f16 8x16x16"),
+            Tile("matmat_subgroup", 32, 64, 32, by="f32 8x8x8"),
+            Tile("matmat_subgroup", 32, 16, 16, by="f16 8x8x8"),  # lavapipe compiles larger tiles for minutes
             Tile("matmat_shared", 128, 8, 4),
             Tile("matmat_shared", 64, 8, 4),
         ),
