@@ -165,7 +165,7 @@ def test_a_port_in_use_is_named_with_a_way_out(tmp_path: Path) -> None:
         (["--cert", "a.pem", "--key", "b.pem"], "are not a certificate and its key"),
         (["--http", "--host", "203.0.113.1"], "203.0.113.1 is not an address of this machine"),
         (["--http", "--host", "not an address"], "--host not an address"),
-        (["--port", "65536"], "65536"),
+        (["--port", "65536"], "65535"),
         (["--port", "x"], "--port"),
         (["--unknown"], "unknown"),
     ],
