@@ -3,6 +3,7 @@
 
 import { LISTENING_RATE } from "./block_cutter.js";
 import { VoxtabError } from "./errors.js";
+import { AudioLate, inTime } from "./in_time.js";
 
 /** @returns {Promise<MediaDeviceInfo[]>} microphones; without labels until one was allowed */
 export async function listMicrophones() {
@@ -62,20 +63,22 @@ export async function openStream(deviceId) {
 }
 
 /**
- * Firefox can't feed a microphone into a graph of another rate: there the graph has the microphone's own, and the
- * worklet resamples.
+ * Some browsers can't feed a microphone into a graph of another rate, Firefox long among them: there the graph has the
+ * microphone's own, and the worklet resamples.
  * @param {MediaStream} stream
  * @returns {Promise<{context: AudioContext, source: MediaStreamAudioSourceNode}>} with the worklet's module in it
+ * @throws {VoxtabError} mic-absent
  */
 export async function openGraph(stream) {
   for (const options of [{ sampleRate: LISTENING_RATE }, {}]) {
     const context = new AudioContext(options);
     try {
-      await context.audioWorklet.addModule(new URL("microphone_worklet.js", import.meta.url));
-      await context.resume();
+      const module = context.audioWorklet.addModule(new URL("microphone_worklet.js", import.meta.url));
+      await inTime(Promise.all([module, context.resume()]));
       return { context, source: context.createMediaStreamSource(stream) };
     } catch (error) {
-      await context.close();
+      context.close().catch(() => {}); // not waited for: what never started may never end
+      if (error instanceof AudioLate) throw unheard(error);
       if (!(error instanceof DOMException && error.name === "NotSupportedError")) throw error;
     }
   }
@@ -83,5 +86,15 @@ export async function openGraph(stream) {
     "mic-absent",
     "The microphone's sample rate is not supported.",
     "Choose another microphone.",
+  );
+}
+
+/** @param {AudioLate} cause */
+function unheard(cause) {
+  return new VoxtabError(
+    "mic-absent",
+    "The browser's audio did not start, so the microphone can't be heard.",
+    "Connect or choose a loudspeaker or headphones: some browsers need one even to listen. Then start again.",
+    cause,
   );
 }

@@ -2,6 +2,7 @@
 // what is still to be heard, so that going back is sending it again from there.
 
 import { VoxtabError } from "./errors.js";
+import { inTime } from "./in_time.js";
 import { Resampler } from "./resampler.js";
 import { SPEECH_RATE, SpeechSound } from "./speech_sound.js";
 
@@ -11,8 +12,6 @@ import { SPEECH_RATE, SpeechSound } from "./speech_sound.js";
 
 /** In seconds; see play_queue.js. */
 const LENGTHS = { fade: 0.005, start: 0.16, most: 10 };
-/** A browser without an audio output leaves a context waiting for ever. */
-const OPEN_MS = 4000;
 /** What was handed to the audio output is heard by then. */
 const REST_MS = 500;
 /** How fast a new volume is taken on, in seconds. */
@@ -251,14 +250,4 @@ function newContext() {
     if (!(error instanceof DOMException && error.name === "NotSupportedError")) throw error;
     return new AudioContext({ latencyHint: "playback" });
   }
-}
-
-/** @template T @param {T | Promise<T>} promise @returns {Promise<T>} rejects when it takes too long */
-function inTime(promise) {
-  /** @type {ReturnType<typeof setTimeout>} */
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(reject, OPEN_MS, new Error("The audio output did not start."));
-  });
-  return Promise.race([promise, /** @type {Promise<never>} */ (late)]).finally(() => clearTimeout(timer));
 }
