@@ -45,8 +45,9 @@ def test_tint_compiles_every_kernel_without_a_warning(page: Page) -> None:
     experimental = "enable chromium_experimental_subgroup_matrix;"
     sources = {name: code for name, code in kernels.render_all().items() if experimental not in code}
     tuned = {
-        kernels.key(tile.kernel, weight=weight, **tile.parameters)
-        for tile in candidates()
+        kernels.key(tile.kernel, weight=weight, storage=storage, **tile.parameters)
+        for storage in ("buffer", "texture")
+        for tile in candidates(software=storage == "texture")
         for weight in TUNED_WEIGHTS
     }
     assert (

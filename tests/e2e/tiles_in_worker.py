@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import replace
 
 from voxtab.kernels import key
-from voxtab.kernels.tiles import GPU, Tiles, candidates
+from voxtab.kernels.tiles import GPU, SOFTWARE, Tiles, candidates
 from voxtab.tab.worker_engine import loaded_engine
 from voxtab.tuning import trial
 
@@ -13,21 +14,28 @@ _SMALL = ((256, 1120),)
 
 
 async def agreeing() -> dict[str, bool]:
-    """By the kernel's name: whether it computes what the default does. Of those the device has the features for."""
+    """By the kernel's name: whether it computes what the default does. Of those the device has the features for; weights
+    are stored as for the sort of adapter that a tile is for."""
     gpu = loaded_engine().gpu
-    info, chosen, shapes = gpu.info, gpu.chosen_tiles, trial._GPU_SHAPES
-    gpu.info, trial._GPU_SHAPES = replace(info, software=False), _SMALL
-    trying = trial.Trial(gpu)
+    info, chosen = gpu.info, gpu.chosen_tiles
+    shapes = trial._GPU_SHAPES, trial._SOFTWARE_SHAPES
+    trial._GPU_SHAPES = trial._SOFTWARE_SHAPES = _SMALL
+    want: dict[int, array[float]] = {}
     found: dict[str, bool] = {}
     try:
-        for n in (1, 5, 37):
-            want = await trying.answer(GPU, n)
-            for tile in candidates():
-                if tile.needs <= info.features and (tile.covers[1] == 1) == (n == 1):
-                    name = key(tile.kernel, **tile.parameters)
-                    agrees = trying.agree(await trying.answer(Tiles(tile, (), tile), n), want)
-                    found[name] = agrees and found.get(name, True)
+        for software, default in ((False, GPU), (True, SOFTWARE)):
+            gpu.info = replace(info, software=software)
+            trying = trial.Trial(gpu)
+            for n in (1, 5, 37):
+                if n not in want:
+                    want[n] = await trying.answer(default, n)
+                for tile in candidates(software):
+                    if tile.needs <= info.features and (tile.covers[1] == 1) == (n == 1):
+                        name = key(tile.kernel, **tile.parameters)
+                        agrees = trying.agree(await trying.answer(Tiles(tile, (), tile), n), want[n])
+                        found[name] = agrees and found.get(name, True)
+            trying.free()
     finally:
-        trying.free()
-        gpu.info, gpu.chosen_tiles, trial._GPU_SHAPES = info, chosen, shapes
+        gpu.info, gpu.chosen_tiles = info, chosen
+        trial._GPU_SHAPES, trial._SOFTWARE_SHAPES = shapes
     return found

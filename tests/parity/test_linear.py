@@ -18,7 +18,7 @@ from voxtab.kernels import key
 from voxtab.kernels.tiles import GPU, Tile, Tiles, candidates
 from voxtab.nn.recorder import Epilogue, Recorder, Workspace
 from voxtab.nn.upload import Upload
-from voxtab.nn.weights import Linear, Norm, Tensor, Weight
+from voxtab.nn.weights import GATED_ROWS, Linear, Norm, Tensor, Weight
 
 Floats = npt.NDArray[np.float32]
 
@@ -30,8 +30,8 @@ _QUANT_TYPES = {
 }
 # Rows that fill no tile, rows that are odd, columns that need each width of load.
 SHAPES = {
-    GgmlType.Q4_0: [(1, 32), (67, 96), (130, 512)],
-    GgmlType.Q8_0: [(1, 32), (67, 96), (130, 512)],
+    GgmlType.Q4_0: [(1, 32), (67, 96), (132, 512)],
+    GgmlType.Q8_0: [(1, 32), (67, 96), (132, 512)],
     GgmlType.F16: [(5, 8), (67, 40), (9, 36), (7, 33)],
     GgmlType.BF16: [(5, 8), (7, 33)],
     GgmlType.F32: [(1, 4), (67, 100), (66, 33)],
@@ -123,17 +123,24 @@ def test_linear_equals_numpy(
 
 
 # SOFTWARE's are what the test above runs. The experiment's run on no software adapter.
-VARIANTS = [tile for tile in dict.fromkeys([*GPU, *candidates()]) if tile.kernel != "matmat_subgroup"]
+VARIANTS = [
+    *((True, tile) for tile in candidates(software=True)),
+    *((False, tile) for tile in [*GPU, *candidates(software=False)] if tile.kernel != "matmat_subgroup"),
+]
 
 
-@pytest.mark.parametrize("tile", VARIANTS, ids=lambda tile: key(tile.kernel, **tile.parameters))
-def test_every_tile_equals_numpy(gpu: NativeGpu, tile: Tile) -> None:
-    """Whatever tuning may choose. Rows that fill no tile, and several steps through the columns, the last one short; a
-    single row is normed on its way in, and gates meet their partners."""
+@pytest.mark.parametrize(
+    ("software", "tile"), VARIANTS, ids=[key(tile.kernel, **tile.parameters) for _, tile in VARIANTS]
+)
+def test_every_tile_equals_numpy(native_adapter: Any, software: bool, tile: Tile) -> None:
+    """Whatever tuning may choose, with weights as they are stored on such adapters. Rows that fill no tile, and several
+    steps through the columns, the last one short; a single row is normed on its way in, and gates meet their partners."""
+    gpu = NativeGpu(native_adapter)
     assert tile.needs <= gpu.info.features
+    gpu.info = replace(gpu.info, software=software)
     gpu.chosen_tiles = Tiles(one=tile, few=(), many=tile)
     rng = np.random.default_rng(4)
-    for kind, (rows, cols) in {GgmlType.Q4_0: (68, 1120), GgmlType.Q8_0: (132, 96)}.items():
+    for kind, (rows, cols) in {GgmlType.Q4_0: (72, 1120), GgmlType.Q8_0: (136, 96)}.items():
         weight, meant = uploaded(gpu, kind, rng.standard_normal((rows, cols)).astype(np.float32))
         gain = rng.standard_normal(cols + 4).astype(np.float32)
         gains = gpu.buffer(gain.nbytes, "gains")
@@ -148,8 +155,8 @@ def test_every_tile_equals_numpy(gpu: NativeGpu, tile: Tile) -> None:
             added = computed(gpu, Linear(weight), x, before, Epilogue.ADD, norm)
             assert np.max(np.abs(added - before - total) / scale) < 4e-6, (kind, n)
             gated = computed(gpu, Linear(weight), x, before[:, : rows // 2], Epilogue.GATED_ROWS, norm)
-            fours = total.reshape(n, -1, 2, 2)
-            gate, up = (fours[:, :, part].reshape(n, -1) for part in range(2))
+            turns = total.reshape(n, -1, 2, GATED_ROWS[weight.storage])
+            gate, up = (turns[:, :, part].reshape(n, -1) for part in range(2))
             want = gate / (1 + np.exp(-gate)) * up
             assert np.max(np.abs(gated - want)) < 4e-6 * np.max(scale) * np.max(np.abs(total)), (kind, n)
 

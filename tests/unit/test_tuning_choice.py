@@ -86,7 +86,7 @@ def test_candidates_need_what_their_kernels_enable() -> None:
     asked["chromium-experimental-subgroup-matrix"] = "enable chromium_experimental_subgroup_matrix;"
     for group in CANDIDATES.values():
         for tile in (*group.one, *group.many, *(tile for few in group.few for tile in few)):
-            code = source(tile.kernel, weight="q4_0", **tile.parameters)
+            code = source(tile.kernel, weight="q4_0", storage="buffer", **tile.parameters)
             sizes = {each for each in tile.needs if each.startswith("chromium-experimental-subgroup-matrix ")}
             assert tile.needs - sizes == {name for name, directive in asked.items() if directive in code}
             assert len(sizes) == ("subgroup_matrix_left" in code)
@@ -102,7 +102,7 @@ def test_matrices_are_multiplied_in_the_sizes_that_the_device_has() -> None:
         }
     )
     found = [tile for tile in suitable(False, has).many if tile.kernel == "matmat_subgroup"]
-    (code,) = (source(tile.kernel, weight="q4_0", **tile.parameters) for tile in found)
+    (code,) = (source(tile.kernel, weight="q4_0", storage="buffer", **tile.parameters) for tile in found)
     assert "subgroup_matrix_left<f16, 16, 8>" in code
     assert "subgroup_matrix_right<f16, 16, 16>" in code
     assert "subgroup_matrix_result<f32, 16, 8>" in code

@@ -22,6 +22,7 @@ export class GpuError extends Error {
 }
 
 const STORAGE = 0x80 | 0x40 | 0x4 | 0x8; // STORAGE | UNIFORM | COPY_SRC | COPY_DST
+const TEXTURE = 0x4 | 0x8; // TEXTURE_BINDING | STORAGE_BINDING
 const TIMESTAMPS = 0x200 | 0x4; // QUERY_RESOLVE | COPY_SRC
 const READBACK = 0x1 | 0x8; // MAP_READ | COPY_DST
 // What some variants of kernels, and measuring, make use of.
@@ -68,7 +69,7 @@ function subgroupMatrices(info) {
 
 /** One device and everything made on it. */
 export class Gpu {
-  /** @type {Map<number, GPUBuffer>} */ #buffers = new Map();
+  /** @type {Map<number, GPUBuffer | GPUTexture>} */ #buffers = new Map();
   /** @type {GPUComputePipeline[]} */ #pipelines = [];
   /** @type {Map<string, GPUShaderModule>} */ #modules = new Map();
   /** @type {Map<number, Recorded[]>} */ #programs = new Map();
@@ -110,8 +111,20 @@ export class Gpu {
 
   /** @param {number} size @param {string} label @returns {number} */
   buffer(size, label) {
+    return this.#made(size, label, () => this.#device.createBuffer({ size, label, usage: STORAGE }));
+  }
+
+  /** Of texels with 2 or 4 u32 each. @param {number} width @param {number} height @param {number} words @param {string} label */
+  texture(width, height, words, label) {
+    const format = words === 4 ? "rgba32uint" : "rg32uint";
+    const make = () => this.#device.createTexture({ size: [width, height], format, label, usage: TEXTURE });
+    return this.#made(width * height * words * 4, label, make);
+  }
+
+  /** @param {number} size @param {string} label @param {() => GPUBuffer | GPUTexture} make @returns {number} */
+  #made(size, label, make) {
     this.#device.pushErrorScope("out-of-memory");
-    const buffer = this.#device.createBuffer({ size, label, usage: STORAGE });
+    const made = make();
     this.#check(
       () =>
         new GpuError(
@@ -121,7 +134,7 @@ export class Gpu {
         ),
     );
     const handle = this.#nextHandle++;
-    this.#buffers.set(handle, buffer);
+    this.#buffers.set(handle, made);
     return handle;
   }
 
@@ -178,7 +191,7 @@ export class Gpu {
       const count = list[i + 4];
       const entries = [];
       for (let k = 0; k < count; k++) {
-        entries.push({ binding: list[i + 5 + 2 * k], resource: { buffer: this.#at(list[i + 6 + 2 * k]) } });
+        entries.push({ binding: list[i + 5 + 2 * k], resource: this.#resource(list[i + 6 + 2 * k]) });
       }
       const group = this.#device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
       recorded.push({ pipeline, group, grid: [list[i + 1], list[i + 2], list[i + 3]] });
@@ -322,8 +335,14 @@ export class Gpu {
   /** @param {number} handle @returns {GPUBuffer} */
   #at(handle) {
     const buffer = this.#buffers.get(handle);
-    if (!buffer) throw new Error(`no buffer ${handle}`);
+    if (!(buffer instanceof GPUBuffer)) throw new Error(`no buffer ${handle}`);
     return buffer;
+  }
+
+  /** @param {number} handle @returns {GPUBindingResource} */
+  #resource(handle) {
+    const found = this.#buffers.get(handle);
+    return found instanceof GPUTexture ? found.createView() : { buffer: this.#at(handle) };
   }
 
   /** @param {number} size @returns {GPUBuffer} */

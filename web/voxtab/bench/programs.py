@@ -13,7 +13,7 @@ from voxtab.gpu.base import Dispatch, Gpu, Program
 from voxtab.kernels.tiles import GPU, SOFTWARE, candidates
 
 # Kernels that multiply by weights; in a step, everything else is overhead.
-_PRODUCTS = frozenset(tile.kernel for tile in (*SOFTWARE, *GPU, *candidates()))
+_PRODUCTS = frozenset(tile.kernel for tile in (*SOFTWARE, *GPU, *candidates(True), *candidates(False)))
 
 
 @dataclass(frozen=True)

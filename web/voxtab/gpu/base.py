@@ -22,6 +22,19 @@ class Buffer:
     size: int
 
 
+# Of a texture's sides, in texels: what WebGPU promises of every device.
+MOST_TEXELS = 8192
+
+
+@dataclass(frozen=True)
+class Texture(Buffer):
+    """Rows of `width` texels of `words` u32 each, 2 or 4. Kernels read it by textureLoad, and fill it."""
+
+    width: int
+    height: int
+    words: int
+
+
 @dataclass(frozen=True)
 class AdapterInfo:
     """`name` is for people, `identity` tells it from any other, its driver's version included; `software` is true for
@@ -128,6 +141,15 @@ class Gpu(ABC):
         self.counters.calls += 1
         self._unchecked = True
         made = Buffer(self._create_buffer(size, label), size)
+        self.allocated[made.id] = size
+        return made
+
+    def texture(self, width: int, height: int, words: int, label: str) -> Texture:
+        """Zeros. Sides are at most MOST_TEXELS."""
+        self.counters.calls += 1
+        self._unchecked = True
+        size = width * height * words * 4
+        made = Texture(self._create_texture(width, height, words, label), size, width, height, words)
         self.allocated[made.id] = size
         return made
 
@@ -242,6 +264,9 @@ class Gpu(ABC):
 
     @abstractmethod
     def _create_buffer(self, size: int, label: str) -> int: ...
+
+    @abstractmethod
+    def _create_texture(self, width: int, height: int, words: int, label: str) -> int: ...
 
     @abstractmethod
     def _destroy_buffer(self, buffer: int) -> None: ...

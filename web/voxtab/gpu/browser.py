@@ -48,6 +48,9 @@ class BrowserGpu(Gpu):
     def _create_buffer(self, size: int, label: str) -> int:
         return int(self.js.buffer(size, label))
 
+    def _create_texture(self, width: int, height: int, words: int, label: str) -> int:
+        return int(self.js.texture(width, height, words, label))
+
     def _destroy_buffer(self, buffer: int) -> None:
         self.js.freeBuffer(buffer)
 

@@ -1,7 +1,7 @@
 """The GPU through wgpu-py: for the native commands, for tests without a browser, and for naga's view of our WGSL."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import wgpu
@@ -15,6 +15,7 @@ _STORAGE = (
     | wgpu.BufferUsage.COPY_SRC
     | wgpu.BufferUsage.COPY_DST
 )
+_TEXTURE = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.STORAGE_BINDING
 # Asked for as far as the adapter goes; everything runs with the defaults too.
 # WebGPU's names of features, and what wgpu calls them.
 _FEATURES = {"subgroups": "subgroup", "timestamp-query": "timestamp-query"}
@@ -106,9 +107,20 @@ class NativeGpu(Gpu):
         await self._read_buffer(self._fence, 0, 4).bytes()
 
     def _create_buffer(self, size: int, label: str) -> int:
+        return self._made(size, label, lambda: self._device.create_buffer(size=size, usage=_STORAGE))
+
+    def _create_texture(self, width: int, height: int, words: int, label: str) -> int:
+        shape = {
+            "size": (width, height, 1),
+            "format": "rgba32uint" if words == 4 else "rg32uint",
+            "usage": _TEXTURE,
+        }
+        return self._made(width * height * words * 4, label, lambda: self._device.create_texture(**shape))
+
+    def _made(self, size: int, label: str, make: Callable[[], Any]) -> int:
         handle = self._handle()
         try:
-            self._buffers[handle] = self._device.create_buffer(label=label, size=size, usage=_STORAGE)
+            self._buffers[handle] = make()
         except wgpu.GPUOutOfMemoryError as error:
             raise VoxtabError(
                 "adapter-too-small",
@@ -149,7 +161,7 @@ class NativeGpu(Gpu):
             group = self._device.create_bind_group(
                 layout=pipeline.get_bind_group_layout(0),
                 entries=[
-                    {"binding": number, "resource": {"buffer": self._buffers[view.id]}}
+                    {"binding": number, "resource": self._resource(view.id)}
                     for number, view in dispatch.bindings
                 ],
             )
@@ -157,6 +169,10 @@ class NativeGpu(Gpu):
         handle = self._handle()
         self._programs[handle] = recorded
         return handle
+
+    def _resource(self, handle: int) -> Any:
+        found = self._buffers[handle]
+        return found.create_view() if isinstance(found, wgpu.GPUTexture) else {"buffer": found}
 
     def _destroy_program(self, program: int) -> None:
         del self._programs[program]

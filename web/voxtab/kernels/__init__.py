@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from voxtab.kernels.tiles import GPU, SOFTWARE, TUNED_WEIGHTS, candidates
+from voxtab.kernels.tiles import GPU, SOFTWARE, TUNED_WEIGHTS, Tile, candidates
 
 WEIGHT_TYPES = ("q4_0", "q8_0", "f16", "f32", "f32_scalar")
 CACHE_TYPES = ("f16", "f32")
@@ -40,12 +40,11 @@ def variants() -> list[tuple[str, dict[str, Any]]]:
     found += [("ring_store", {}), ("repack_conv", {}), ("repack_upsampling", {}), ("fold_weight_norm", {})]
     found += [("interleave_rows", {})]
     found += [("codec_latent", {}), ("reflect_rows", {})]
-    defaults = dict.fromkeys([*SOFTWARE, *GPU])
     for weight in WEIGHT_TYPES:
-        found += [(tile.kernel, {"weight": weight, **tile.parameters}) for tile in defaults]
-        if weight in TUNED_WEIGHTS:
-            found += [(tile.kernel, {"weight": weight, **tile.parameters}) for tile in candidates()]
-        found += [(name, {"weight": weight}) for name in ("embed", "embed_prompt", "embed_codes")]
+        for storage, tiles in _tiles_by_storage(weight).items():
+            stored = {"weight": weight, "storage": storage}
+            found += [(tile.kernel, {**stored, **tile.parameters}) for tile in dict.fromkeys(tiles)]
+            found += [(name, stored) for name in ("embed", "embed_prompt", "embed_codes")]
     for kind in CACHE_TYPES:
         found += [("rope_store", {"cache": kind})]
         found += [("norm_store", {"cache": kind, "threads": threads}) for threads in NORM_THREADS.values()]
@@ -55,10 +54,24 @@ def variants() -> list[tuple[str, dict[str, Any]]]:
             for pairs in ATTENTION_PAIRS[adapter]
             for keys in ATTENTION_KEYS[adapter]
         ]
-    found += [("repack_blocks", {"weight": weight}) for weight in ("q4_0", "q8_0")]
+    found += [
+        ("repack_blocks", {"weight": weight, "storage": storage})
+        for weight in TUNED_WEIGHTS
+        for storage in ("buffer", "texture")
+    ]
     found += [("rms_norm", {"threads": threads}) for threads in NORM_THREADS.values()]
     found += [("widen", {"source": source}) for source in ("f16", "bf16")]
     return found
+
+
+def _tiles_by_storage(weight: str) -> dict[str, list[Tile]]:
+    """What may serve such weights; CPU adapters have block-quantized ones as textures."""
+    if weight not in TUNED_WEIGHTS:
+        return {"buffer": [*SOFTWARE, *GPU]}
+    return {
+        "buffer": [*GPU, *candidates(software=False)],
+        "texture": [*SOFTWARE, *candidates(software=True)],
+    }
 
 
 def key(name: str, **parameters: Any) -> str:

@@ -3,7 +3,7 @@
 // E: the rows row_begin .. row_begin + rows of the table; a later piece adds its share. codes: u32[slots, count], a ring.
 // grid: ceil(width / 64) workgroups of 64.
 {% import "weights.wgsl" as w %}
-{{ w.bindings(weight) }}
+{{ w.bindings(weight, storage) }}
 @group(0) @binding(2) var<storage, read> codes: array<u32>;
 @group(0) @binding(4) var<storage, read_write> x: array<f32>;
 struct Dims { rows: u32, blocks: u32, row_begin: u32, width: u32, slots: u32, count: u32, semantic: u32, levels: u32 }

@@ -2,7 +2,7 @@
 // E: as in embed.wgsl; rows of tokens outside are left to another piece. tokens: u32, one a position; voice: f32[voice_rows, width].
 // grid: (ceil(width / 64), n) workgroups of 64.
 {% import "weights.wgsl" as w %}
-{{ w.bindings(weight) }}
+{{ w.bindings(weight, storage) }}
 @group(0) @binding(2) var<storage, read> tokens: array<u32>;
 @group(0) @binding(3) var<storage, read> voice: array<f32>;
 @group(0) @binding(4) var<storage, read_write> x: array<f32>;

@@ -1,6 +1,7 @@
 // What happens to a row's sum. dims.values: 0 nothing, 1 add row_values[row], 2 multiply by row_values[row]; then
 // dims.epilogue: 0 store, 1 add to y, 2 GELU, 3 y = SiLU(y) times the sum, 4 SiLU(gate) times `up` from rows that take turns,
-// two and two: rows 4i and 4i + 1 are of the gate, and their partners are two rows further on.
+// GATED and GATED: first those of the gate, then their partners.
+const GATED = {{ 4 if storage == "texture" else 2 }}u;
 
 // The exact GELU needs erf, which WGSL lacks. W. J. Cody's rational form (1969) near 0, where the result is small; beyond,
 // one minus the Chebyshev fit of erfc in Numerical Recipes (6.2), 1.2e-7 relative.
@@ -17,11 +18,11 @@ fn erf(v: f32) -> f32 {
   return select(tail - 1.0, 1.0 - tail, v > 0.0);
 }
 
-// `row` of the whole matrix; `y_row`: where its row of y starts; `up`: the sum of row + 2, for epilogue 4.
+// `row` of the whole matrix; `y_row`: where its row of y starts; `up`: the sum of row + GATED, for epilogue 4.
 fn finish(row: u32, y_row: u32, sum: f32, up: f32) {
   if (dims.epilogue == 4u) {
-    if ((row & 2u) == 0u) {
-      y[y_row + row / 4u * 2u + (row & 1u)] = sum / (1.0 + exp(-sum)) * up;
+    if ((row & GATED) == 0u) {
+      y[y_row + row / (2u * GATED) * GATED + row % GATED] = sum / (1.0 + exp(-sum)) * up;
     }
     return;
   }

@@ -5,7 +5,7 @@
 {% set wide = threads * rows * columns // high %}
 // grid: (ceil(rows / {{ high }}), ceil(n / {{ wide }})) workgroups of {{ threads }} threads; a thread holds {{ rows }} rows of W x {{ columns }} rows of x in registers.
 {% import "weights.wgsl" as w %}
-{{ w.bindings(weight) }}
+{{ w.bindings(weight, "buffer") }}
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> row_values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;

@@ -10,7 +10,7 @@ enable chromium_experimental_subgroup_matrix;
 {% if component == "f16" %}
 enable f16;
 {% endif %}
-{{ w.bindings(weight) }}
+{{ w.bindings(weight, "buffer") }}
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> row_values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;

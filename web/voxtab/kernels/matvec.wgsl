@@ -7,7 +7,7 @@
 {% if reduce == "subgroups" %}
 enable subgroups;
 {% endif %}
-{{ w.bindings(weight) }}
+{{ w.bindings(weight, storage) }}
 @group(0) @binding(2) var<storage, read> x: array<{{ w.value_type(weight) }}>;
 @group(0) @binding(3) var<storage, read> row_values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
@@ -48,7 +48,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 {% if weight not in ("q4_0", "q8_0") %}
   let row{{ r }} = min(first_row + {{ r }}u, last);
 {% elif r % 4 == 0 %}
-  let quad{{ r // 4 }} = (min(first_row + {{ r }}u, last) / 4u) * blocks;
+  let quad{{ r // 4 }} = {{ w.quad("min(first_row + %du, last)" % r, storage) }};
 {% endif %}
   var sum{{ r }} = 0.0;
 {% endfor %}
@@ -71,10 +71,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let h0 = a4 * step * 0.0625; let h1 = a5 * step * 0.0625; let h2 = a6 * step * 0.0625; let h3 = a7 * step * 0.0625;
 {% for r in range(0, rows, 4) %}
     {
-      let at = quad{{ r // 4 }} + b;
-      let d = {{ w.quad_scales("at") }};
+      let at = {{ w.quad_block("quad%d" % (r // 4), storage) }};
+      {{ w.let_scales("d", "at", storage) -}}
 {% for k in range(4) %}
-      let q{{ k }} = quants[at * 4u + {{ k }}u];
+      let q{{ k }} = {{ w.quad_quants("at", 4, k, storage) }};
       sum{{ r + k }} += d.{{ "xyzw"[k] }} * (dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.x) & low)), l0) + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.x) & high)), h0)
         + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.y) & low)), l1) + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.y) & high)), h1)
         + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.z) & low)), l2) + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.z) & high)), h2)
@@ -98,11 +98,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let offset = 128.0 * dot(total, vec3<f32>(1.0));
 {% for r in range(0, rows, 4) %}
     {
-      let at = quad{{ r // 4 }} + b;
-      let d = {{ w.quad_scales("at") }};
+      let at = {{ w.quad_block("quad%d" % (r // 4), storage) }};
+      {{ w.let_scales("d", "at", storage) -}}
 {% for k in range(4) %}
-      let p{{ k }} = quants[at * 8u + {{ 2 * k }}u];
-      let q{{ k }} = quants[at * 8u + {{ 2 * k + 1 }}u];
+      let p{{ k }} = {{ w.quad_quants("at", 8, 2 * k, storage) }};
+      let q{{ k }} = {{ w.quad_quants("at", 8, 2 * k + 1, storage) }};
       sum{{ r + k }} += d.{{ "xyzw"[k] }} * (dot(vec4<f32>(vec4<i32>(vec4<u32>(p{{ k }}.x) & byte)), a0) + dot(vec4<f32>(vec4<i32>(vec4<u32>(p{{ k }}.y) & byte)), a1)
         + dot(vec4<f32>(vec4<i32>(vec4<u32>(p{{ k }}.z) & byte)), a2) + dot(vec4<f32>(vec4<i32>(vec4<u32>(p{{ k }}.w) & byte)), a3)
         + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.x) & byte)), a4) + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.y) & byte)), a5)
@@ -169,8 +169,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let row = first_row + r;
     if (row < dims.rows) {
       var up = 0.0;
-      if (dims.epilogue == 4u && (r & 2u) == 0u) {
-        up = row_sum(r + 2u, apart) * factor;
+      if (dims.epilogue == 4u && (r & GATED) == 0u) {
+        up = row_sum(r + GATED, apart) * factor;
       }
       finish(dims.row_begin + row, dims.y_offset, row_sum(r, apart) * factor, up);
     }

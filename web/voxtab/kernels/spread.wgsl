@@ -4,7 +4,7 @@
 // grid: (ceil(rows / {{ rows }}), ceil(n / {{ columns }})) workgroups of {{ threads }} threads, which go through the columns of W in steps of {{ threads // 4 }} blocks.
 {% import "weights.wgsl" as w %}
 {% import "norm_input.wgsl" as norm %}
-{{ w.bindings(weight) }}
+{{ w.bindings(weight, "buffer") }}
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> row_values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;

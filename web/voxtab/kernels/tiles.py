@@ -153,9 +153,7 @@ def suitable(software: bool, features: frozenset[str]) -> Candidates:
     )
 
 
-def candidates() -> list[Tile]:
-    """All of them."""
-    found: dict[Tile, None] = {}
-    for group in CANDIDATES.values():
-        found |= dict.fromkeys((*group.one, *(tile for tiles in group.few for tile in tiles), *group.many))
-    return list(found)
+def candidates(software: bool) -> list[Tile]:
+    """All for adapters of the sort."""
+    group = CANDIDATES["software" if software else "gpu"]
+    return list(dict.fromkeys((*group.one, *(tile for tiles in group.few for tile in tiles), *group.many)))

@@ -10,18 +10,41 @@
    Blocks of the first two lie in quads: the same block of rows 4i .. 4i + 3, end to end, a cache line of q4_0; then the next
    block of those rows. Their f16 scales are the halves of a vec2<u32>. Both are at (row / 4) x blocks + b.
 
-   The two matrices of a gated layer lie in one, their rows taking turns: 4i and 4i + 1 are the gate's 2i and 2i + 1, the next two
-   are the other's. -#}
+   Stored as a "texture" for CPU adapters, which load a whole texel at once but a buffer's words lane by lane: a texel of quants is
+   a vec4<u32>, one of scales a quad's; row / 4 is the texel's row, and what is end to end above lies side by side.
+
+   The two matrices of a gated layer lie in one, their rows taking turns. In a buffer two and two: 4i and 4i + 1 are the gate's 2i
+   and 2i + 1, the next two are the other's; in a texture four and four. -#}
 {% macro block_elements(weight) %}{{ {"q4_0": 32, "q8_0": 32, "f16": 8, "f32": 4, "f32_scalar": 1}[weight] }}{% endmacro %}
 {% macro quant_type(weight) %}{{ {"f32": "vec4<f32>", "f32_scalar": "f32"}.get(weight, "vec4<u32>") }}{% endmacro %}
 {% macro value_type(weight) %}{{ "f32" if weight == "f32_scalar" else "vec4<f32>" }}{% endmacro %}
 {# How many vectors of `value_type` one block holds. #}
 {% macro block_vectors(weight) %}{{ {"q4_0": 8, "q8_0": 8, "f16": 2, "f32": 1, "f32_scalar": 1}[weight] }}{% endmacro %}
-{% macro bindings(weight) %}
+{% macro bindings(weight, storage) %}
+{% if storage == "texture" %}
+@group(0) @binding(0) var quants: texture_2d<u32>;
+@group(0) @binding(1) var scales: texture_2d<u32>;
+{% else %}
 @group(0) @binding(0) var<storage, read> quants: array<{{ quant_type(weight) }}>;
 {% if weight in ("q4_0", "q8_0") %}
 @group(0) @binding(1) var<storage, read> scales: array<vec2<u32>>;
 {% endif %}
+{% endif %}
 {% endmacro %}
-{# The four scales of a quad. #}
+{# Where the blocks of the quad with `row` begin, and where the one with block b is. #}
+{% macro quad(row, storage) %}{{ row }} / 4u{{ "" if storage == "texture" else " * blocks" }}{% endmacro %}
+{% macro quad_block(quad, storage) %}{{ "vec2<u32>(b, %s)" % quad if storage == "texture" else "%s + b" % quad }}{% endmacro %}
+{# `name`: the four scales of the quad's block `at`. #}
+{% macro let_scales(name, at, storage) %}
+{% if storage == "texture" %}
+let {{ name }}_halves = textureLoad(scales, {{ at }}, 0);
+let {{ name }} = vec4<f32>(unpack2x16float({{ name }}_halves.x), unpack2x16float({{ name }}_halves.y));
+{% else %}
+let {{ name }} = {{ quad_scales(at) }};
+{% endif %}
+{% endmacro %}
 {% macro quad_scales(at) %}vec4<f32>(unpack2x16float(scales[{{ at }}].x), unpack2x16float(scales[{{ at }}].y)){% endmacro %}
+{# The i-th of the `count` vectors of quants that the quad's block `at` has. #}
+{% macro quad_quants(at, count, i, storage) -%}
+{{ "textureLoad(quants, vec2<u32>(%s.x * %du + %du, %s.y), 0)" % (at, count, i, at) if storage == "texture" else "quants[%s * %du + %du]" % (at, count, i) }}
+{%- endmacro %}

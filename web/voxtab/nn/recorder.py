@@ -107,7 +107,7 @@ class Recorder:
             if tile.norms:
                 bindings.append((6, norm.gain if norm else self._nothing))
             grid = (ceil_div(segment.rows, tile.covers[0]), ceil_div(n, tile.covers[1]))
-            self._add(tile.kernel, {"weight": weight.kind, **tile.parameters}, {}, bindings, dims, grid)
+            self._add(tile.kernel, {**weight.variant, **tile.parameters}, {}, bindings, dims, grid)
         return out
 
     def gated(self, layer: Gated, x: Tensor, out: Tensor, n: int) -> Tensor:
@@ -197,7 +197,7 @@ class Recorder:
             dims = (segment.rows, table.blocks, segment.row_begin, x.width, *slots)
             bindings = [*weight_bindings(segment), (2, tokens.buffer), (3, audio.buffer), (4, x.buffer)]
             bindings.append((6, self.control))
-            self._add("embed", {"weight": table.kind}, {}, bindings, dims, (ceil_div(x.width, 64), n))
+            self._add("embed", table.variant, {}, bindings, dims, (ceil_div(x.width, 64), n))
         return x
 
     def choose_token(

@@ -2,7 +2,7 @@
 
 from voxtab.gpu.base import Buffer, Gpu
 from voxtab.nn.recorder import Recorder, Workspace, ceil_div
-from voxtab.nn.weights import Segment
+from voxtab.nn.weights import GATED_ROWS, Segment, Weight
 
 
 class Repacker(Recorder):
@@ -12,13 +12,15 @@ class Repacker(Recorder):
         super().__init__(gpu, gpu.uniform(bytes(16)), Workspace(gpu, 0))
 
     def repack_blocks(
-        self, kind: str, raw: Buffer, segment: Segment, blocks: int, rows: int, pairs: tuple[int, int]
+        self, weight: Weight, raw: Buffer, segment: Segment, rows: int, places: tuple[int, int]
     ) -> None:
-        """GGUF blocks of `rows` rows -> pairs of rows of the segment. `pairs`: the first, and from each to the next."""
+        """GGUF blocks of `rows` rows -> the segment's, as many together as take turns. `places`: the first such group's
+        among the segment's, and from each to the next."""
         assert segment.scales is not None
         bindings = [(0, raw), (1, segment.quants), (2, segment.scales)]
-        grid = (ceil_div(blocks, 64), ceil_div(rows, 2))
-        self._add("repack_blocks", {"weight": kind}, {}, bindings, (rows, blocks, *pairs), grid, dims_at=3)
+        grid = (ceil_div(weight.blocks, 64), ceil_div(rows, GATED_ROWS[weight.storage]))
+        dims = (rows, weight.blocks, *places)
+        self._add("repack_blocks", weight.variant, {}, bindings, dims, grid, dims_at=3)
 
     def interleave_rows(
         self, raw: Buffer, out: Buffer, row_words: int, rows: int, first: int, part: int

@@ -19,7 +19,7 @@ class SpeechRecorder(Recorder):
             dims = (segment.rows, table.blocks, segment.row_begin, x.width, positions, *voice_span)
             bindings = [*weight_bindings(segment), (2, tokens.buffer), (3, voice.buffer), (4, x.buffer)]
             bindings.append((6, self.control))
-            self._add("embed_prompt", {"weight": table.kind}, {}, bindings, dims, (ceil_div(x.width, 64), n))
+            self._add("embed_prompt", table.variant, {}, bindings, dims, (ceil_div(x.width, 64), n))
         return x
 
     def embed_codes(
@@ -39,7 +39,7 @@ class SpeechRecorder(Recorder):
             bindings = [*weight_bindings(segment), (2, codes.buffer), (4, x.buffer), (6, self.control)]
             constants = {"ADDS": int(number > 0)}
             grid = (ceil_div(x.width, 64), 1)
-            self._add("embed_codes", {"weight": table.kind}, constants, bindings, dims, grid)
+            self._add("embed_codes", table.variant, constants, bindings, dims, grid)
         return x
 
     def load_frame_row(self, ring: Tensor, slots: int, out: Tensor) -> Tensor:

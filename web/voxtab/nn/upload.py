@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from voxtab.errors import VoxtabError
 from voxtab.formats.gguf import GgmlType, GgufTensor
-from voxtab.gpu.base import Buffer, Gpu, Program
+from voxtab.gpu.base import MOST_TEXELS, Buffer, Gpu, Program
 from voxtab.nn.repacker import Repacker
-from voxtab.nn.weights import BLOCK_BYTES, BLOCK_ELEMENTS, Segment, Weight
+from voxtab.nn.weights import BLOCK_BYTES, BLOCK_ELEMENTS, BLOCK_KINDS, GATED_ROWS, Segment, Weight
 
 PIECE_BYTES = 8 << 20
 # More than any adapter allows; tests lower it to have small matrices split.
@@ -145,9 +145,9 @@ class Upload:
 
     def interleaved(self, gate: tuple[int, GgufTensor], up: tuple[int, GgufTensor]) -> Weight | None:
         """Two matrices of one shape as one whose rows take turns, as kernels/weights.wgsl says; None where types differ
-        or rows are odd."""
+        or so many rows can't take turns."""
         kind, (rows, cols) = self._kind(gate[1]), gate[1].shape
-        if self._kind(up[1]) != kind or rows % 2:
+        if self._kind(up[1]) != kind or rows % GATED_ROWS[self._storage(kind)]:
             return None
         weight = self._weight(kind, 2 * rows, cols, gate[1].name)
         for segment in weight.segments:
@@ -159,26 +159,41 @@ class Upload:
     def _weight(self, kind: str, rows: int, cols: int, label: str) -> Weight:
         """Its buffers, empty."""
         row_bytes = cols // BLOCK_ELEMENTS[kind] * BLOCK_BYTES[kind]
+        storage = self._storage(kind)
+        if storage == "texture" and row_bytes // 4 > MOST_TEXELS:
+            raise VoxtabError(
+                "unsupported-type",
+                f"Rows of {label} have {cols} columns; at most {cols * 4 * MOST_TEXELS // row_bytes} can be loaded.",
+                "This is no Voxtral model.",
+            )
         per_segment = self._most_rows(kind, cols)
         segments = []
         for begin in range(0, rows, per_segment):
             count = min(per_segment, rows - begin)
             quads = -(-count // 4)
             scales = None
-            if kind in ("q4_0", "q8_0"):
+            if storage == "texture":
+                quants: Buffer = self._texture(row_bytes // 4, quads, 4, label)
+                scales = self._texture(cols // 32, quads, 2, f"{label} scales")
+            elif kind in BLOCK_KINDS:
                 quants = self._buffer(4 * quads * row_bytes, label)
                 scales = self._buffer(quads * (cols // 32) * 8, f"{label} scales")
             else:
                 quants = self._buffer(count * row_bytes, label)
             segments.append(Segment(begin, count, quants, scales))
-        return Weight(kind, rows, cols, tuple(segments))
+        return Weight(kind, rows, cols, tuple(segments), storage)
+
+    def _storage(self, kind: str) -> str:
+        """CPU adapters load a texture's texels several times faster than a buffer's words."""
+        return "texture" if self.gpu.info.software and kind in BLOCK_KINDS else "buffer"
 
     def _most_rows(self, kind: str, cols: int) -> int:
         """Of one segment: whole tiles, as far as one binding and one grid go."""
         row_bytes = cols // BLOCK_ELEMENTS[kind] * BLOCK_BYTES[kind]
         info = self.gpu.info
         limit = min(info.max_binding_bytes, info.max_buffer_bytes, MOST_SEGMENT_BYTES)
-        return max(1, min(limit // row_bytes, info.max_workgroups * _LEAST_TILE_ROWS) // 64) * 64
+        most = min(limit // row_bytes, info.max_workgroups * _LEAST_TILE_ROWS, 4 * MOST_TEXELS)
+        return max(1, most // 64) * 64
 
     def convolution(self, file: int, tensor: GgufTensor) -> Weight:
         """[outputs, inputs, taps] as a matrix [outputs, taps x inputs]: taps of neighbouring frames lie end to end."""
@@ -241,13 +256,15 @@ class Upload:
         """Plan what brings `rows` of the tensor into the segment."""
         row_bytes = tensor.nbytes // tensor.shape[0]
         offset = tensor.offset + rows.first * row_bytes
-        if weight.kind in ("q4_0", "q8_0"):
+        if weight.kind in BLOCK_KINDS:
+            together = GATED_ROWS[weight.storage]
             per_piece = self._rows_per_piece(tensor, row_bytes) // 4 * 4
             for row in range(0, rows.count, per_piece):
                 count = min(per_piece, rows.count - row)
-                pairs = ((rows.to + row) // 2, 1) if rows.part is None else (row + rows.part, 2)
+                first = (rows.to + row) // together
+                places = (first, 1) if rows.part is None else (2 * first + rows.part, 2)
                 record = Repacker(self.gpu)
-                record.repack_blocks(weight.kind, self._raw, segment, weight.blocks, count, pairs)
+                record.repack_blocks(weight, self._raw, segment, count, places)
                 self._piece(file, offset + row * row_bytes, count * row_bytes, record.finish())
         elif rows.part is not None:
             self._interleave(file, tensor, weight, segment, rows)
@@ -318,6 +335,11 @@ class Upload:
 
     def _buffer(self, size: int, label: str) -> Buffer:
         made = self.gpu.buffer(size, label)
+        self.made.append(made)
+        return made
+
+    def _texture(self, width: int, height: int, words: int, label: str) -> Buffer:
+        made = self.gpu.texture(width, height, words, label)
         self.made.append(made)
         return made
 

@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 from voxtab.gpu.base import Buffer
 
+# Kinds whose rows lie in quads of blocks, with scales of their own.
+BLOCK_KINDS = ("q4_0", "q8_0")
+# Of a gated layer's two matrices in one, so many rows of each take turns; kernels/epilogue.wgsl has the same.
+GATED_ROWS = {"buffer": 2, "texture": 4}
 # Elements of one block, and bytes of its quants on the GPU, by kind; see kernels/weights.wgsl.
 BLOCK_ELEMENTS = {"q4_0": 32, "q8_0": 32, "f16": 8, "f32": 4, "f32_scalar": 1}
 BLOCK_BYTES = {"q4_0": 16, "q8_0": 32, "f16": 16, "f32": 16, "f32_scalar": 4}
@@ -28,6 +32,13 @@ class Weight:
     rows: int
     cols: int
     segments: tuple[Segment, ...]
+    storage: str = "buffer"
+    """Or "texture", for kinds in BLOCK_KINDS."""
+
+    @property
+    def variant(self) -> dict[str, str | int]:
+        """Of kernels that read it."""
+        return {"weight": self.kind, "storage": self.storage}
 
     @property
     def blocks(self) -> int:
@@ -46,7 +57,7 @@ class Linear:
 @dataclass(frozen=True)
 class Gated:
     """silu(gate x) times (up x), of so many rows. `parts`: the gate's and the other's layer, or both as one whose rows
-    take turns, two and two: see kernels/weights.wgsl."""
+    take turns, see kernels/weights.wgsl."""
 
     parts: tuple[Linear, ...]
     rows: int

@@ -4,19 +4,24 @@ import random
 import time
 from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 from operator import sub
 
 from voxtab.errors import VoxtabError
+from voxtab.formats.gguf import GgmlType, GgufTensor
 from voxtab.gpu.base import Buffer, Gpu, Program
 from voxtab.kernels.tiles import Tiles, default_tiles, suitable
 from voxtab.nn.recorder import Recorder, Workspace
-from voxtab.nn.weights import Linear, Segment, Tensor, Weight
+from voxtab.nn.upload import PIECE_BYTES, Upload
+from voxtab.nn.weights import Linear, Tensor, Weight
 
 # No candidate is begun when the others took as long: half of what a user may be kept waiting, since the last one may take
 # a second by itself. Compiling the default does not count, for a session would have to.
 BUDGET_S = 1.0
 # What the choice among tiles for one row may take of it; a decode step is made of such.
 _SHARE_OF_ONE = 0.6
+# Of a Q4_0 block in a file.
+_BLOCK_BYTES = 18
 # Less than that better is noise.
 _BETTER = 0.95
 _REPEATS = 4
@@ -71,26 +76,7 @@ class Trial:
         shapes = _SOFTWARE_SHAPES if gpu.info.software else _GPU_SHAPES
         widest = max(cols for _, cols in shapes)
         with gpu.all_or_nothing():
-            # Nibbles of all kinds; scales of 0.0098 to 0.0117.
-            noise = drawn.randbytes(1 << 20)
-            scales = bytearray(noise)
-            scales[1::2] = b"\x21" * (len(scales) // 2)
-            self._weights = [
-                Weight(
-                    "q4_0",
-                    rows,
-                    cols,
-                    (
-                        Segment(
-                            0,
-                            rows,
-                            self._filled(rows * cols // 2, noise),
-                            self._filled(rows * cols // 16, scales),
-                        ),
-                    ),
-                )
-                for rows, cols in shapes
-            ]
+            self._weights = [self._made_up(rows, cols, drawn) for rows, cols in shapes]
             most = max(self.many, _CHECKED_MANY)
             values = array("f", [drawn.uniform(-1, 1) for _ in range(widest + 8 * most)])
             self._x = self._buffer(most * widest * 4)
@@ -177,11 +163,21 @@ class Trial:
             record.linear(Linear(weight), Tensor(self._x, weight.cols), Tensor(self._y, weight.rows), n)
         return record.finish()
 
-    def _filled(self, size: int, with_bytes: "bytes | bytearray") -> Buffer:
-        made = self._buffer(size)
-        for done in range(0, size, len(with_bytes)):
-            self._gpu.write(made, done, memoryview(with_bytes)[: min(len(with_bytes), size - done)])
-        return made
+    def _made_up(self, rows: int, cols: int, drawn: random.Random) -> Weight:
+        """Loaded as a file's would be: nibbles of all kinds, scales of 0.0098 to 0.0117."""
+        some = bytearray(drawn.randbytes(_BLOCK_BYTES << 16))
+        some[1::_BLOCK_BYTES] = b"\x21" * (1 << 16)
+        blocks = memoryview(bytes(some) * (-(-PIECE_BYTES // len(some)) + 1))
+        upload = Upload(self._gpu)
+        size = rows * cols // 32 * _BLOCK_BYTES
+        weight = upload.matrix(0, GgufTensor("tuning", GgmlType.Q4_0, (rows, cols), 0, size))
+        self._made += upload.made
+        for piece in upload.pieces:
+            self._gpu.write(piece.buffer, piece.buffer_offset, blocks[: -(-piece.nbytes // 4) * 4])
+            if piece.program is not None:
+                self._gpu.run(piece.program)
+        upload.finish()
+        return weight
 
     def _buffer(self, size: int) -> Buffer:
         made = self._gpu.buffer(size, "tuning")
@@ -196,4 +192,4 @@ def _checked(n: int) -> tuple[int, ...]:
 
 def _first_rows(weight: Weight, rows: int) -> Weight:
     (whole,) = weight.segments
-    return Weight(weight.kind, rows, weight.cols, (Segment(0, rows, whole.quants, whole.scales),))
+    return replace(weight, rows=rows, segments=(replace(whole, rows=rows),))
