@@ -92,7 +92,7 @@ def _matrix(threads: int, rows: int, columns: int) -> Tile:
 # fewer registers for each. 2 and 6 columns are the acoustic head's: both guidance branches of its last token, or of all
 # three.
 SOFTWARE = Tiles(
-    one=Tile("matvec", 8, 32),
+    one=Tile("matvec", 8, 48),
     few=(_matrix(8, 16, 2), _matrix(8, 16, 4), _matrix(8, 16, 6)),
     many=_matrix(8, 16, 6),
 )
