@@ -17,7 +17,7 @@ from voxtab.kernels.tiles import GPU, Tile, Tiles, candidates
 from voxtab.nn.recorder import Epilogue
 from voxtab.nn.weights import Linear
 
-TILES = [tile for tile in candidates() if tile.kernel == "matmat_subgroup"]
+TILES = [tile for tile in candidates(software=False) if tile.kernel == "matmat_subgroup"]
 # Which multiplications there are: names of the left and the right one's parts.
 PAIRS = {"f16": (("high", "high"), ("high", "low"), ("low", "high")), "f32": (("high", "high"),)}
 
@@ -88,6 +88,7 @@ def test_products_equal_numpy(native_adapter: Any, tile: Tile) -> None:
     """Tiles of few matrices, which compile in a fraction of the time; rows and columns that fill none; a row of x far
     beyond f16, and one far below."""
     gpu = WrittenOut(native_adapter)
+    gpu.info = replace(gpu.info, software=False)
     gpu.chosen_tiles = Tiles(GPU.one, (), replace(tile, rows=16, columns=2 * int(tile.parameters["wide"])))
     rng = np.random.default_rng(6)
     kind, rows, cols = (GgmlType.Q8_0, 36, 64) if tile.by.startswith("f32") else (GgmlType.Q4_0, 68, 96)
