@@ -220,7 +220,7 @@ def test_the_command_measures_and_says_in_what_tiles(monkeypatch: pytest.MonkeyP
     found = json.loads(CliRunner().invoke(app, words).output)
     assert [kernel["name"] for kernel in found["kernels"]] == ["small"]
     assert found["tiles"] == [asdict(tile) for tile in SOFTWARE]
-    assert "matvec 8 x 32 x 1" in as_text(found)
+    assert "matvec 8 x 48 x 1" in as_text(found)
 
 
 def test_help_names_every_benchmark() -> None:
