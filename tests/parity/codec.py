@@ -17,8 +17,9 @@ from voxtab.models.codec import Codec
 from voxtab.models.codec_config import CodecConfig
 from voxtab.models.codec_state import MAX_CHUNK_FRAMES, CodecState
 from voxtab.models.load_codec import load_codec
+from voxtab.models.loading import fill
 from voxtab.models.source import read_directory
-from voxtab.models.tensor_loader import TensorLoader, fill
+from voxtab.models.tensor_loader import TensorLoader
 from voxtab.models.tts_names import short_name
 from voxtab.nn.upload import Upload
 

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from voxtab.cli.model_files import open_model
 from voxtab.formats.gguf_split import MergedGguf
 from voxtab.gpu.base import Buffer, Gpu, Program
-from voxtab.models.load_tts import load_tts
+from voxtab.models.load_tts import plan_tts
+from voxtab.models.loading import load_model
 from voxtab.models.source import read_directory
 from voxtab.models.tts import TtsModel
 from voxtab.models.tts_state import FRAME_SLOTS, TtsOptions, TtsState
@@ -33,7 +34,7 @@ def speech_model(
         source = open_model(path)
         directory = await read_directory(source)
         change(directory)
-        model, _ = await load_tts(gpu, source, directory, source.tekken)
+        model, _ = await load_model(plan_tts, gpu, source, directory, source.tekken)
         return model
 
     return asyncio.run(load())

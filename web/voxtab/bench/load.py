@@ -11,9 +11,9 @@ from typing import Any
 from voxtab.gpu.base import Gpu
 from voxtab.models.load_asr import plan_asr
 from voxtab.models.load_tts import plan_tts
+from voxtab.models.loading import fill, load_tekken
 from voxtab.models.source import ModelSource, read_directory
 from voxtab.models.tasks import task_of
-from voxtab.models.tensor_loader import fill, load_tekken
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class _Load:
 
 
 async def _load(way: Way) -> _Load:
-    """What load_asr and load_tts do, stage by stage. Nothing stays loaded."""
+    """What load_model does, stage by stage. Nothing stays loaded."""
     async with way.open() as source:
         times = [time.perf_counter()]
         directory = await read_directory(source)

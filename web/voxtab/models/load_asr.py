@@ -1,36 +1,14 @@
-"""Loads Voxtral Realtime: directory -> checked shapes -> buffers and pieces -> weights on the GPU."""
+"""Plans Voxtral Realtime: directory -> checked shapes -> buffers, and the pieces of the file that fill them."""
 
 from voxtab.formats.gguf_split import MergedGguf
-from voxtab.formats.tekken import Tekken
 from voxtab.gpu.base import Gpu
 from voxtab.models.asr import AsrModel, AudioEncoder, TextDecoder
 from voxtab.models.asr_config import AsrConfig
 from voxtab.models.log_mel import FREQUENCIES, WINDOW, mel_filters, mel_spans, windowed_dft
-from voxtab.models.source import ModelSource
-from voxtab.models.tensor_loader import TensorLoader, fill, load_tekken
+from voxtab.models.tensor_loader import TensorLoader
 from voxtab.models.tensor_names import ADAPTER, ENCODER, TOKEN_EMBEDDING, short_name
 from voxtab.nn.upload import Upload
 from voxtab.nn.weights import Linear, Segment, Weight
-
-
-async def load_asr(
-    gpu: Gpu, source: ModelSource, directory: MergedGguf, tekken_beside: bytes | None
-) -> tuple[AsrModel, Tekken]:
-    """The model on the GPU, and its tokenizer. All that the header tells is checked before weights are read.
-
-    Raises VoxtabError: not-voxtral, unsupported-type, tokenizer-invalid, adapter-too-small, and what the source
-    raises. On any failure, cancellation included, nothing stays allocated.
-    """
-    model, upload = plan_asr(gpu, directory)
-    try:
-        tekken = load_tekken(directory, tekken_beside, model.config.vocab_size)
-        await fill(gpu, source, upload)
-    except BaseException:
-        upload.abandon()
-        raise
-    model.owned = list(upload.made)
-    upload.finish()
-    return model, tekken
 
 
 def plan_asr(gpu: Gpu, directory: MergedGguf) -> tuple[AsrModel, Upload]:

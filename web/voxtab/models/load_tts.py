@@ -1,38 +1,16 @@
-"""Loads Voxtral TTS: directory -> checked shapes -> buffers and pieces -> weights and voices on the GPU."""
+"""Plans Voxtral TTS: directory -> checked shapes -> buffers, and the pieces of the file that fill them."""
 
 from voxtab.formats.gguf_split import MergedGguf
-from voxtab.formats.tekken import Tekken
 from voxtab.gpu.base import Gpu
 from voxtab.models.codec_config import CodecConfig
 from voxtab.models.flow import AcousticHead
 from voxtab.models.load_codec import load_codec
-from voxtab.models.source import ModelSource
-from voxtab.models.tensor_loader import TensorLoader, fill, load_tekken
+from voxtab.models.tensor_loader import TensorLoader
 from voxtab.models.tts import Backbone, TtsModel
 from voxtab.models.tts_config import MODEL, TtsConfig
 from voxtab.models.tts_names import ACOUSTIC, CODE_EMBEDDING, TOKEN_EMBEDDING, VOICE, short_name
 from voxtab.models.voices import Voice
 from voxtab.nn.upload import Upload
-
-
-async def load_tts(
-    gpu: Gpu, source: ModelSource, directory: MergedGguf, tekken_beside: bytes | None
-) -> tuple[TtsModel, Tekken]:
-    """The model on the GPU, and its tokenizer. All that the header tells is checked before weights are read.
-
-    Raises VoxtabError: not-voxtral, unsupported-type, tokenizer-invalid, adapter-too-small, and what the source
-    raises. On any failure, cancellation included, nothing stays allocated.
-    """
-    model, upload = plan_tts(gpu, directory)
-    try:
-        tekken = load_tekken(directory, tekken_beside, model.config.vocab_size)
-        await fill(gpu, source, upload)
-    except BaseException:
-        upload.abandon()
-        raise
-    model.owned = list(upload.made)
-    upload.finish()
-    return model, tekken
 
 
 def plan_tts(gpu: Gpu, directory: MergedGguf) -> tuple[TtsModel, Upload]:

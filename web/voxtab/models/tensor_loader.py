@@ -5,9 +5,7 @@ from collections.abc import Callable, Sequence
 from voxtab.errors import VoxtabError
 from voxtab.formats.gguf import GgufTensor
 from voxtab.formats.gguf_split import MergedGguf
-from voxtab.formats.tekken import GGUF_VOCAB_KEY, Tekken
-from voxtab.gpu.base import Buffer, Gpu
-from voxtab.models.source import ModelSource
+from voxtab.gpu.base import Buffer
 from voxtab.models.stack_config import LayerSizes
 from voxtab.nn.block import TransformerBlock
 from voxtab.nn.upload import PLAIN_TYPES, Upload
@@ -106,38 +104,6 @@ class TensorLoader:
             f"This GGUF does not hold a whole {self._model} model: {reason}.",
             "Make the file again with voxtab-shards quantize, or download another one.",
         )
-
-
-async def fill(gpu: Gpu, source: ModelSource, upload: Upload) -> None:
-    """Stream the file once, carrying out what was planned."""
-    await gpu.ready()
-    pieces = upload.ordered()
-    for stream in range(len(source.stream_bytes)):
-        await source.upload(gpu, stream, [piece for piece in pieces if piece.file == stream])
-    for program in upload.closing:
-        gpu.run(program)
-    await gpu.drain()
-
-
-def load_tekken(directory: MergedGguf, beside: bytes | None, vocab_size: int) -> Tekken:
-    """The tokenizer from the GGUF's metadata, else from a tekken.json lying beside the file. Raises TokenizerError."""
-    if GGUF_VOCAB_KEY in directory.metadata:
-        tekken = Tekken.from_gguf(directory.metadata)
-    elif beside is not None:
-        tekken = Tekken.from_json(beside)
-    else:
-        raise VoxtabError(
-            "tokenizer-invalid",
-            "This GGUF holds no tokenizer, and no tekken.json lies beside it.",
-            "Put the model's tekken.json into the same folder, or make the file with voxtab-shards quantize.",
-        )
-    if tekken.vocab_size < vocab_size:
-        raise VoxtabError(
-            "tokenizer-invalid",
-            f"The tokenizer has {tekken.vocab_size} entries; the model writes {vocab_size}.",
-            "Use the tekken.json of the same checkpoint as the model.",
-        )
-    return tekken
 
 
 def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:

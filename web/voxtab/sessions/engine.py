@@ -7,8 +7,9 @@ from voxtab.formats.tekken import Tekken
 from voxtab.gpu.base import Gpu
 from voxtab.models.asr import AsrModel
 from voxtab.models.asr_state import AsrOptions
-from voxtab.models.load_asr import load_asr
-from voxtab.models.load_tts import load_tts
+from voxtab.models.load_asr import plan_asr
+from voxtab.models.load_tts import plan_tts
+from voxtab.models.loading import load_model
 from voxtab.models.memory import MemoryNeed, memory_need
 from voxtab.models.source import ModelSource, read_directory
 from voxtab.models.tasks import Task
@@ -54,12 +55,12 @@ class Engine:
             await self.tuner.prepare(self.gpu, need.weights)
         loaded: dict[str, Any] = {"name": name, "task": need.task}
         if need.task == "speech-to-text":
-            asr, tekken = await load_asr(self.gpu, source, directory, tekken_beside)
+            asr, tekken = await load_model(plan_asr, self.gpu, source, directory, tekken_beside)
             await _or_free(asr, warm_up_asr(asr))
             self._asr = asr, tekken
             loaded |= {"vocab_size": asr.config.vocab_size, "delay_ms": asr.config.n_delay_tokens * 80}
         else:
-            tts, tekken = await load_tts(self.gpu, source, directory, tekken_beside)
+            tts, tekken = await load_model(plan_tts, self.gpu, source, directory, tekken_beside)
             await _or_free(tts, warm_up_tts(tts))
             self._tts = tts, tekken
             loaded |= {
