@@ -13,8 +13,11 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# Bytecode is made when a module is first imported: making it of all that torch brings took half of the time.
-INSTALL := $(PIP) install --quiet --no-compile --editable
+INSTALL := $(PIP) install --quiet --editable
+
+# Bytecode is made, and kept, when a module is first imported: making it for all that torch brings was half of the time of
+# installing the test tools, and most of it is never imported.
+unexport PYTHONDONTWRITEBYTECODE
 
 # $(call timed,NAME,COMMAND): the command between its name and the time it took; its exit status is kept.
 define timed
@@ -43,7 +46,7 @@ $(BIN)/python:
 	$(call timed,install voxtab (a minute the first time),$(INSTALL) . && touch $@)
 
 .venv/.installed-test: pyproject.toml | $(BIN)/python
-	$(call timed,install voxtab and its test tools (minutes the first time),$(INSTALL) '.[test]' && touch .venv/.installed $@)
+	$(call timed,install voxtab and its test tools (minutes the first time),$(INSTALL) '.[test]' --no-compile && touch .venv/.installed $@)
 
 web/node_modules/.installed: web/package-lock.json
 	@command -v npm >/dev/null || { echo 'Node 20 or newer with npm is needed (https://nodejs.org).'; exit 1; }

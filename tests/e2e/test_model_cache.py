@@ -16,7 +16,8 @@ from tests.server_process import ServerProcess
 MODEL = "asr-words-q4_0"
 SHARDS = f"/models/{MODEL}/shard-"
 
-# Functions of the page, as the browser's developer tools would run them: {"KEY/NAME": bytes}, and two ways to harm.
+# Functions of the page, as the browser's developer tools would run them: {"KEY/NAME": bytes}, the end of all of them, and
+# two ways to harm.
 LIST = """async () => {
   const found = {};
   const root = await navigator.storage.getDirectory();
@@ -24,6 +25,10 @@ LIST = """async () => {
   for await (const [key, model] of folder.entries())
     for await (const [name, file] of model.entries()) found[`${key}/${name}`] = (await file.getFile()).size;
   return found;
+}"""
+FORGET = """async () => {
+  const root = await navigator.storage.getDirectory();
+  await root.removeEntry("voxtab-models", { recursive: true }).catch(() => {});
 }"""
 FLIP = """async ([path, offset]) => {
   let folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("voxtab-models");
@@ -45,7 +50,7 @@ CUT = """async ([part, marker, size]) => {
 
 
 class Visitor:
-    """A fresh profile with the page open."""
+    """A profile of its own with the page open."""
 
     def __init__(self, browser: Browser, url: str) -> None:
         self.context = browser.new_context(ignore_https_errors=True)
@@ -73,11 +78,19 @@ class Visitor:
         self.page.page.evaluate(script, argument)
 
 
-@pytest.fixture
-def visitor(browser: Browser, site: ServerProcess) -> Iterator[Visitor]:
+@pytest.fixture(scope="module")
+def arrived(browser: Browser, site: ServerProcess) -> Iterator[Visitor]:
     visitor = Visitor(browser, site.url)
     yield visitor
     visitor.context.close()
+
+
+@pytest.fixture
+def visitor(arrived: Visitor) -> Visitor:
+    """With no model kept."""
+    arrived.page.page.evaluate(FORGET)
+    arrived.shards_asked()
+    return arrived
 
 
 def test_damage_in_the_kept_copy_is_noticed_and_mended_from_the_server(visitor: Visitor) -> None:
