@@ -18,6 +18,8 @@ from tests.e2e.worker_python import expose_python
 from tests.parity.tts_gguf import write_tts_gguf
 from tests.server_process import ServerProcess
 
+HERE = Path(__file__).parent
+
 # Playwright's own 5 s are too few for a software adapter on a busy machine; what holds at once is not slowed.
 expect.set_options(timeout=60_000)
 
@@ -32,6 +34,23 @@ def publish(checkpoint: Path, weights: str, root: Path, least_shards: int = 3) -
     split_gguf(gguf, gguf.with_suffix(""), shard_bytes=gguf.stat().st_size // least_shards)
     gguf.unlink()
     return gguf.with_suffix("")
+
+
+# The longest first: whole files go to whichever process is free, and none shall be left with a long one at the end.
+LONGEST = (
+    *("test_page_failures.py", "test_tuning_chromium.py", "test_page.py", "test_listening_chromium.py"),
+    *("test_parity_chromium.py", "test_kernels_tint.py", "test_microphone.py", "test_samples.py"),
+    *("test_speak_page.py", "test_speak_panel.py", "test_captions.py", "test_sessions_chromium.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def turn(item: pytest.Item) -> int:
+        if item.path.parent != HERE:
+            return -1
+        return LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST)
+
+    items.sort(key=turn)
 
 
 @pytest.fixture(scope="session")

@@ -318,6 +318,43 @@ def test_the_end_is_followed_until_the_reader_scrolls_away(page: CaptionsPage) -
     page.stop()
 
 
+def test_of_a_long_text_only_the_words_near_what_is_seen_are_elements(page: CaptionsPage) -> None:
+    page.start()
+    box, said = page["transcript"], [word(f"w{k}", 0.4 * (k + 1)) for k in range(6000)]
+    text = "".join(f" {one['text']}" for one in said)
+    page.say(text[:9000])
+    page.say(text[9000:], said, 2400)
+    wait_until(page.page, lambda: 100 <= page["word"].count() < 4000)
+    assert page["word"].last.inner_text() == "w5999"
+    assert (box.text_content() or "").split() == text.split()
+    # Over what is text alone: the selection stays the reader's when its ends become words.
+    box.evaluate("(box) => getSelection().selectAllChildren(box.firstElementChild)")
+    box.evaluate("(box) => { box.scrollTop = 0; }")
+    first = page["word"].first
+    expect(first).to_have_text("w0")
+    assert page.page.evaluate("getSelection().toString()").split() == text.split()[:100]
+    assert first.get_attribute("data-start") == "0.10"
+    wait_until(page.page, lambda: page["word"].count() < 4000)
+    page.stop()
+    with page.page.expect_download() as started:
+        page["download"].click()
+    assert json.loads(started.value.path().read_text()) == said
+
+
+def test_text_whose_words_are_not_settled_yet_is_broken_and_joined_again(page: CaptionsPage) -> None:
+    page.start()
+    for k in range(0, 600, 20):
+        page.say("".join(f" w{i}" for i in range(k, k + 20)))
+    box = page["transcript"]
+    wait_until(page.page, lambda: box.locator("p").count() >= 3)
+    said = [word(f"w{k}", 0.4 * (k + 1)) for k in range(600)]
+    page.say("", said, 240)
+    expect(page["word"]).to_have_count(600)
+    assert box.locator("p").count() == 6  # of a hundred words
+    assert (box.text_content() or "").split() == [one["text"] for one in said]
+    page.stop()
+
+
 def test_large_type_and_high_contrast(page: CaptionsPage) -> None:
     box = page["transcript"]
     size = "(box) => parseFloat(getComputedStyle(box).fontSize)"

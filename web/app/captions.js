@@ -1,8 +1,9 @@
 // Words on the screen, for recordings and live sound alike. Text is only ever appended; once words are settled they
-// become spans that know their times. Follows the end unless the reader has scrolled away from it, and tells screen
+// know their times. Follows the end unless the reader has scrolled away from it, and tells screen
 // readers whole words, a few at a time.
 
 import { Announcer } from "./announcer.js";
+import { Paragraph } from "./caption_paragraph.js";
 import { element } from "./dom.js";
 
 /** @typedef {import("./voxtab.js").Word} Word */
@@ -10,24 +11,37 @@ import { element } from "./dom.js";
 /** A silence of so many seconds, or so many words, and a paragraph ends: long texts are laid out piece by piece. */
 const PARAGRAPH_PAUSE = 3;
 const PARAGRAPH_WORDS = 100;
+/** And so many characters of text without a settled word: a recording's words come all at its end. */
+const PARAGRAPH_UNSETTLED = 1000;
 /** Pixels from the end within which the reader counts as being there. */
 const NEAR = 24;
+/** How far from the box's view words are still elements: some screens up and down, so that scrolling finds them there. */
+const WORDS_AROUND = "4000px 0px";
 
 export class Captions {
   #box = element("transcript", HTMLDivElement);
   #latest = element("captions-latest", HTMLButtonElement);
   #announcer = new Announcer(element("captions-announced", HTMLDivElement));
-  #paragraph = document.createElement("p");
-  #paragraphWords = 0;
+  /** The last one. @type {Paragraph | null} */
+  #paragraph = null;
+  /** Those before it. @type {Map<Element, Paragraph>} */
+  #whole = new Map();
+  #nearness = new IntersectionObserver(
+    (changes) => {
+      for (const { target, isIntersecting } of changes) this.#whole.get(target)?.setNear(isIntersecting);
+    },
+    { root: this.#box, rootMargin: WORDS_AROUND },
+  );
   /** What is not settled yet: always the last text of the last paragraph. */
-  #tail = document.createElement("span");
+  #tail = tentative();
+  /** More of it, in the paragraphs before. @type {HTMLElement[]} */
+  #earlierTails = [];
   /** @type {Word[]} */
   #words = [];
   #following = true;
 
   /** @param {{onWord: (start: number) => void}} actions a word was clicked that begins so many seconds into the sound */
   constructor({ onWord }) {
-    this.#tail.className = "tentative";
     this.#box.addEventListener("click", ({ target }) => {
       if (target instanceof HTMLElement && target.dataset.start && getSelection()?.isCollapsed !== false) {
         onWord(Number(target.dataset.start));
@@ -62,8 +76,11 @@ export class Captions {
 
   clear() {
     this.#words = [];
-    this.#tail.textContent = "";
-    this.#paragraph.remove();
+    this.#tail = tentative();
+    this.#earlierTails = [];
+    this.#paragraph = null;
+    this.#whole.clear();
+    this.#nearness.disconnect();
     this.#box.replaceChildren();
     this.#announcer.clear();
     this.#setFollowing(true);
@@ -76,11 +93,12 @@ export class Captions {
    */
   add(text, words, seconds) {
     if (text !== "") {
-      if (!this.#paragraph.isConnected) this.#beginParagraph();
+      if (!this.#paragraph) this.#beginParagraph();
+      else if (this.#unsettled.length > PARAGRAPH_UNSETTLED && text.startsWith(" ")) this.#breakTail();
       this.#tail.append(text);
       this.#tail.normalize();
     }
-    for (const word of words) this.#settle(word);
+    if (words.length > 0) this.#settle(words);
     this.#announcer.add(words, seconds);
     if (text !== "" || words.length > 0) this.#follow();
   }
@@ -91,7 +109,8 @@ export class Captions {
    * @param {number} seconds of the sound that are transcribed: where text ends that did not come to be a word
    */
   end(state, seconds) {
-    const rest = this.#tail.textContent?.trim() ?? "";
+    this.#joinTails();
+    const rest = this.#unsettled.trim();
     const start = this.#words.at(-1)?.end ?? 0;
     if (rest !== "") this.add("", [{ text: rest, start, end: Math.max(start, seconds) }], seconds);
     this.#announcer.flush();
@@ -118,25 +137,61 @@ export class Captions {
     getSelection()?.selectAllChildren(this.#box);
   }
 
-  /** @param {Word} word */
-  #settle(word) {
-    const pending = this.#tail.textContent ?? "";
-    const found = word.text === "" ? -1 : pending.indexOf(word.text);
-    const pause = word.start - (this.#words.at(-1)?.end ?? word.start);
-    this.#words.push(word);
-    if (found < 0) return;
-    this.#tail.before(pending.slice(0, found));
-    if (pause >= PARAGRAPH_PAUSE || this.#paragraphWords >= PARAGRAPH_WORDS) this.#beginParagraph();
-    this.#tail.before(wordSpan(word));
-    this.#tail.textContent = pending.slice(found + word.text.length);
-    this.#paragraphWords++;
+  /** @returns {string} */
+  get #unsettled() {
+    return this.#tail.textContent ?? "";
   }
 
+  /** @param {Word[]} words */
+  #settle(words) {
+    this.#joinTails();
+    let pending = this.#unsettled;
+    for (const word of words) {
+      const found = word.text === "" ? -1 : pending.indexOf(word.text);
+      const pause = word.start - (this.#words.at(-1)?.end ?? word.start);
+      this.#words.push(word);
+      if (found < 0 || !this.#paragraph) continue;
+      this.#paragraph.addText(pending.slice(0, found), this.#tail);
+      const paragraph =
+        pause >= PARAGRAPH_PAUSE || this.#paragraph.wordCount >= PARAGRAPH_WORDS
+          ? this.#beginParagraph()
+          : this.#paragraph;
+      paragraph.addWord(word, this.#tail);
+      pending = pending.slice(found + word.text.length);
+    }
+    if (pending !== this.#unsettled) this.#tail.textContent = pending;
+  }
+
+  /** The one before is whole: its words may become one text. */
   #beginParagraph() {
-    this.#paragraph = document.createElement("p");
-    this.#paragraphWords = 0;
-    this.#paragraph.append(this.#tail);
-    this.#box.append(this.#paragraph);
+    const whole = this.#paragraph;
+    this.#paragraph = new Paragraph();
+    this.#paragraph.element.append(this.#tail);
+    this.#box.append(this.#paragraph.element);
+    if (!whole) return this.#paragraph;
+    this.#whole.set(whole.element, whole);
+    if (document.hidden) whole.setNear(false); // the observer sleeps then
+    this.#nearness.observe(whole.element);
+    return this.#paragraph;
+  }
+
+  /** Leaves what is not settled where it is, and goes on in a new paragraph: long ones are slow to lay out again. */
+  #breakTail() {
+    this.#earlierTails.push(this.#tail);
+    this.#tail = tentative();
+    const paragraph = document.createElement("p");
+    paragraph.append(this.#tail);
+    this.#box.append(paragraph);
+  }
+
+  /** Takes #breakTail back. */
+  #joinTails() {
+    const tails = [...this.#earlierTails, this.#tail];
+    const text = tails.map(({ textContent }) => textContent).join("");
+    for (const tail of tails.slice(1)) tail.parentElement?.remove();
+    [this.#tail] = tails;
+    this.#earlierTails = [];
+    if (text !== this.#unsettled) this.#tail.textContent = text;
   }
 
   #atEnd() {
@@ -160,14 +215,8 @@ export class Captions {
   }
 }
 
-/** @param {Word} word */
-function wordSpan({ text, start, end }) {
+function tentative() {
   const span = document.createElement("span");
-  span.className = "word";
-  span.textContent = text;
-  span.dataset.testid = "word";
-  span.dataset.start = start.toFixed(2);
-  span.dataset.end = end.toFixed(2);
-  span.title = `${start.toFixed(2)} to ${end.toFixed(2)} s`;
+  span.className = "tentative";
   return span;
 }
