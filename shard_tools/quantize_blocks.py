@@ -61,8 +61,8 @@ def _by_parts(values: Float32, block_bytes: int, quantize: Callable[[Float32], B
 
 
 def _q8_0(blocks: Float32) -> Bytes:
-    magnitude = np.abs(blocks)
-    scale = magnitude.max(axis=1, keepdims=True) / 127
+    magnitude: Float32 = np.abs(blocks)
+    scale = magnitude.max(axis=1, keepdims=True) / np.float32(127)
     magnitude *= _reciprocal(scale)
     whole = np.floor(magnitude)
     whole += (magnitude - whole) >= 0.5
