@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
-from tests.conftest import StartServer
 from tests.server_process import ServerProcess
 
 HERE = Path(__file__).parent
@@ -96,11 +95,6 @@ def _fake(route: Route) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(start_server: StartServer) -> ServerProcess:
-    return start_server()
-
-
-@pytest.fixture(scope="module")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     with browser.new_context(ignore_https_errors=True) as context:
         context.add_init_script((HERE / "microphone_stream.js").read_text())
@@ -108,9 +102,9 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture(scope="module")
-def opened(context: BrowserContext, server: ServerProcess) -> Iterator[CaptionsPage]:
+def opened(context: BrowserContext, site: ServerProcess) -> Iterator[CaptionsPage]:
     uncaught: list[str] = []
-    page = CaptionsPage(context, server.url)
+    page = CaptionsPage(context, site.url)
     page.page.on("pageerror", lambda error: uncaught.append(str(error)))
     yield page
     page.page.close()

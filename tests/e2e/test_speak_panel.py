@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
-from tests.conftest import StartServer
 from tests.server_process import ServerProcess
 
 Samples = np.ndarray[Any, np.dtype[Any]]
@@ -110,11 +109,6 @@ def tone(seconds: float) -> Samples:
 
 
 @pytest.fixture(scope="module")
-def server(start_server: StartServer) -> ServerProcess:
-    return start_server()
-
-
-@pytest.fixture(scope="module")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     with browser.new_context(ignore_https_errors=True, locale="fr-CA") as context:
         context.add_init_script(COUNT_CONTEXTS)
@@ -122,9 +116,9 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, server: ServerProcess) -> Iterator[SpeakPage]:
+def page(context: BrowserContext, site: ServerProcess) -> Iterator[SpeakPage]:
     uncaught: list[str] = []
-    page = SpeakPage(context, server.url)
+    page = SpeakPage(context, site.url)
     page.page.on("pageerror", lambda error: uncaught.append(str(error)))
     yield page
     page.page.close()
@@ -324,11 +318,11 @@ def test_the_dice_gives_another_seed_each_time(page: SpeakPage) -> None:
 
 
 def test_without_an_audio_output_the_sound_can_still_be_downloaded(
-    browser: Browser, server: ServerProcess
+    browser: Browser, site: ServerProcess
 ) -> None:
     with browser.new_context(ignore_https_errors=True) as context:
         context.add_init_script(NO_AUDIO)
-        page = SpeakPage(context, server.url)
+        page = SpeakPage(context, site.url)
         page.speak()
         page.give(0.4)
         page.expect_error("speaker-absent")

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.conftest import StartServer
 from tests.e2e.tab import BARE_PAGE
 from tests.server_process import ServerProcess
 
@@ -85,17 +84,12 @@ DEAF = {
 }
 
 
-@pytest.fixture(scope="module")
-def server(start_server: StartServer) -> ServerProcess:
-    return start_server()
-
-
 @pytest.fixture
-def bare(browser: Browser, server: ServerProcess) -> Iterator[Page]:
+def bare(browser: Browser, site: ServerProcess) -> Iterator[Page]:
     """A page with a player that was not used yet, `speech`, and with one click on it."""
     with browser.new_context(ignore_https_errors=True, bypass_csp=True) as context:  # for the tap
         page = context.new_page()
-        page.goto(server.url + BARE_PAGE)
+        page.goto(site.url + BARE_PAGE)
         page.evaluate(SETUP, f"data:text/javascript,{quote(TAP.read_text())}")
         page.mouse.click(5, 5)
         yield page
