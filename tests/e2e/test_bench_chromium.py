@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Error
 
 from tests.benchmarks.bench_worker import BenchWorker
 from tests.benchmarks.in_chromium import bench_load
@@ -54,3 +54,26 @@ def test_loading_and_sessions_are_measured_in_a_tab(worker: BenchWorker) -> None
         assert session["steps"] == full["steps"]
         assert session["per_100_steps"]["submits"] <= full["per_100_steps"]["submits"]
     assert worker.run("gpu.gpu_bytes") < 1 << 14, "something stays allocated"
+
+
+_FILL = """@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+@compute @workgroup_size(4) fn main(@builtin(global_invocation_id) id: vec3u) { y[id.x] += id.x + 1; }"""
+
+
+def test_a_program_may_run_before_its_kernels_are_compiled(worker: BenchWorker) -> None:
+    worker.run(f"""
+from voxtab.gpu.base import Dispatch
+y = gpu.buffer(16, "y")
+program = gpu.program([Dispatch(gpu.pipeline("fill", {_FILL!r}), ((0, y),), (1, 1, 1))])
+async def filled():
+    gpu.run(program)
+    return list(memoryview(await gpu.read(y, 0, 16).bytes()).cast("I"))
+""")
+    assert worker.run("json.dumps(await filled())") == "[1, 2, 3, 4]"
+    assert worker.run("await gpu.ready()\njson.dumps(await filled())") == "[2, 4, 6, 8]"
+
+
+def test_a_kernel_that_does_not_compile_is_named(worker: BenchWorker) -> None:
+    worker.run('gpu.pipeline("broken", "fn main(")')
+    with pytest.raises(Error, match="broken: "):
+        worker.run("await gpu.ready()")

@@ -8,7 +8,9 @@ import { PromptQueue } from "./prompt_queue.js";
  * @typedef {{name: string, vendor: string, architecture: string, software: boolean, maxBindingBytes: number,
  *   maxBufferBytes: number, maxWorkgroups: number, memoryBytes: number | null, features: string[], identity: string}} GpuInfo
  *   memoryBytes: of its own, where the browser tells; identity: tells the adapter, its driver and the browser from any other
- * @typedef {{pipeline: GPUComputePipeline, group: GPUBindGroup, grid: [number, number, number]}} Recorded
+ * @typedef {{descriptor: GPUComputePipelineDescriptor, made: GPUComputePipeline | null}} Pipeline compiled meanwhile
+ * @typedef {{pipeline: Pipeline, entries: GPUBindGroupEntry[], group: GPUBindGroup | null,
+ *   grid: [number, number, number]}} Recorded `group` is made of the entries when it first runs
  */
 
 /** An error the user can meet; mirrors voxtab.errors.VoxtabError. */
@@ -70,7 +72,7 @@ function subgroupMatrices(info) {
 /** One device and everything made on it. */
 export class Gpu {
   /** @type {Map<number, GPUBuffer | GPUTexture>} */ #buffers = new Map();
-  /** @type {GPUComputePipeline[]} */ #pipelines = [];
+  /** @type {Pipeline[]} */ #pipelines = [];
   /** @type {Map<string, GPUShaderModule>} */ #modules = new Map();
   /** @type {Map<number, Recorded[]>} */ #programs = new Map();
   /** @type {GPUBuffer[]} */ #staging = [];
@@ -157,30 +159,36 @@ export class Gpu {
   }
 
   /**
-   * A compute pipeline with entry point `main`; failures surface in `ready()`.
+   * A compute pipeline with entry point `main`. It compiles beside whatever goes on; failures surface in `ready()`.
    * @param {string} key @param {string} code @param {string} constantsJson @returns {number}
    */
   pipeline(key, code, constantsJson) {
-    this.#device.pushErrorScope("validation");
+    /** @param {Error | GPUError} error */
+    const explain = (error) => new Error(`${key}: ${error.message}`);
     let module = this.#modules.get(key);
     if (!module) {
+      this.#device.pushErrorScope("validation");
       module = this.#device.createShaderModule({ label: key, code });
+      this.#check(explain);
       this.#modules.set(key, module);
     }
     const constants = JSON.parse(constantsJson);
-    this.#pipelines.push(
-      this.#device.createComputePipeline({
-        label: key,
-        layout: "auto",
-        compute: { module, entryPoint: "main", constants },
-      }),
-    );
-    this.#check((error) => new Error(`${key}: ${error.message}`));
+    /** @type {Pipeline} */
+    const pipeline = {
+      descriptor: { label: key, layout: "auto", compute: { module, entryPoint: "main", constants } },
+      made: null,
+    };
+    const compiled = this.#device.createComputePipelineAsync(pipeline.descriptor).then((made) => {
+      pipeline.made ??= made;
+      return null;
+    }, explain);
+    this.#checks.push(compiled);
+    this.#pipelines.push(pipeline);
     return this.#pipelines.length - 1;
   }
 
   /**
-   * Record a program from numbers: per dispatch [pipeline, gridX, gridY, gridZ, bindings, (binding, buffer) ...].
+   * Record a program from numbers, before its pipelines need be compiled: per dispatch [pipeline, gridX, gridY, gridZ, bindings, (binding, buffer) ...].
    * @param {Int32Array} list @returns {number}
    */
   program(list) {
@@ -193,8 +201,7 @@ export class Gpu {
       for (let k = 0; k < count; k++) {
         entries.push({ binding: list[i + 5 + 2 * k], resource: this.#resource(list[i + 6 + 2 * k]) });
       }
-      const group = this.#device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
-      recorded.push({ pipeline, group, grid: [list[i + 1], list[i + 2], list[i + 3]] });
+      recorded.push({ pipeline, entries, group: null, grid: [list[i + 1], list[i + 2], list[i + 3]] });
       i += 5 + 2 * count;
     }
     const handle = this.#nextHandle++;
@@ -251,13 +258,25 @@ export class Gpu {
   #replay(handle, times, pass) {
     const recorded = /** @type {Recorded[]} */ (this.#programs.get(handle));
     for (let t = 0; t < times; t++) {
-      for (const { pipeline, group, grid } of recorded) {
+      for (const dispatch of recorded) {
+        const { grid } = dispatch;
+        const pipeline = this.#compiled(dispatch.pipeline);
+        dispatch.group ??= this.#device.createBindGroup({
+          layout: pipeline.getBindGroupLayout(0),
+          entries: dispatch.entries,
+        });
         pass.setPipeline(pipeline);
-        pass.setBindGroup(0, group);
+        pass.setBindGroup(0, dispatch.group);
         pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
       }
     }
     pass.end();
+  }
+
+  /** What runs before `ready()` does not wait for its turn. @param {Pipeline} pipeline @returns {GPUComputePipeline} */
+  #compiled(pipeline) {
+    pipeline.made ??= this.#device.createComputePipeline(pipeline.descriptor);
+    return pipeline.made;
   }
 
   /**

@@ -32,16 +32,18 @@ async def load_model(
     source: ModelSource,
     directory: MergedGguf,
     tekken_beside: bytes | None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> tuple[Model, Tekken]:
     """The model on the GPU, and its tokenizer. All that the header tells is checked before weights are read.
 
-    plan: plan_asr or plan_tts. Raises VoxtabError: not-voxtral, unsupported-type, tokenizer-invalid, adapter-too-small,
-    and what the source raises. On any failure, cancellation included, nothing stays allocated.
+    plan: plan_asr or plan_tts. meanwhile: begins what may go on while the weights come. Raises VoxtabError: not-voxtral,
+    unsupported-type, tokenizer-invalid, adapter-too-small, and what the source raises. On any failure, cancellation
+    included, nothing stays allocated.
     """
     model, upload = plan(gpu, directory)
     try:
         tekken = load_tekken(directory, tekken_beside, model.config.vocab_size)
-        await fill(gpu, source, upload)
+        await fill(gpu, source, upload, meanwhile)
     except BaseException:
         upload.abandon()
         raise
@@ -50,9 +52,12 @@ async def load_model(
     return model, tekken
 
 
-async def fill(gpu: Gpu, source: ModelSource, upload: Upload) -> None:
+async def fill(
+    gpu: Gpu, source: ModelSource, upload: Upload, meanwhile: Callable[[], None] = lambda: None
+) -> None:
     """Stream the file once, carrying out what was planned."""
     await gpu.ready()
+    meanwhile()
     pieces = upload.ordered()
     for stream in range(len(source.stream_bytes)):
         await source.upload(gpu, stream, [piece for piece in pieces if piece.file == stream])

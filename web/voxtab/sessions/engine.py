@@ -20,7 +20,7 @@ from voxtab.sessions.speech_trace import SpeechTrace
 from voxtab.sessions.trace import Trace
 from voxtab.sessions.transcription import Transcription
 from voxtab.sessions.utterance import MAX_TEXT_CHARACTERS
-from voxtab.sessions.warm_up import warm_up_asr, warm_up_tts
+from voxtab.sessions.warm_up import compile_asr, compile_tts, warm_up_asr, warm_up_tts
 from voxtab.tuning.tuner import Tuner
 
 
@@ -55,12 +55,16 @@ class Engine:
             await self.tuner.prepare(self.gpu, need.weights)
         loaded: dict[str, Any] = {"name": name, "task": need.task}
         if need.task == "speech-to-text":
-            asr, tekken = await load_model(plan_asr, self.gpu, source, directory, tekken_beside)
+            asr, tekken = await load_model(
+                plan_asr, self.gpu, source, directory, tekken_beside, lambda: compile_asr(self.gpu, directory)
+            )
             await _or_free(asr, warm_up_asr(asr))
             self._asr = asr, tekken
             loaded |= {"vocab_size": asr.config.vocab_size, "delay_ms": asr.config.n_delay_tokens * 80}
         else:
-            tts, tekken = await load_model(plan_tts, self.gpu, source, directory, tekken_beside)
+            tts, tekken = await load_model(
+                plan_tts, self.gpu, source, directory, tekken_beside, lambda: compile_tts(self.gpu, directory)
+            )
             await _or_free(tts, warm_up_tts(tts))
             self._tts = tts, tekken
             loaded |= {
