@@ -83,7 +83,7 @@ class WrittenOut(NativeGpu):
         return super()._create_pipeline(name, source, constants)
 
 
-@pytest.mark.parametrize("tile", TILES, ids=lambda tile: tile.by)
+@pytest.mark.parametrize("tile", TILES, ids=lambda tile: f"{tile.by} {tile.threads}")
 def test_products_equal_numpy(native_adapter: Any, tile: Tile) -> None:
     """Tiles of few matrices, which compile in a fraction of the time; rows and columns that fill none; a row of x far
     beyond f16, and one far below."""

@@ -132,6 +132,7 @@ CANDIDATES = {
         few=((Tile("spread", 64, 16, 2), Tile("spread", 64, 16, 6)),),
         many=(
             Tile("matmat_subgroup", 32, 64, 32, by="f16 16x16x16"),
+            Tile("matmat_subgroup", 64, 64, 32, by="f16 16x16x16"),  # where subgroups may be of 64, as AMD's
             Tile("matmat_subgroup", 32, 64, 32, by="f16 8x16x16"),
             Tile("matmat_subgroup", 32, 64, 32, by="f32 8x8x8"),
             Tile("matmat_subgroup", 32, 16, 16, by="f16 8x8x8"),  # lavapipe compiles larger tiles for minutes
