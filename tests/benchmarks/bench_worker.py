@@ -37,7 +37,7 @@ _PREPARE = """async () => {
   const ignore = () => {};
   const idle = {
     info: gpu.info,
-    buffer: make, texture: make, pipeline: make, program: make,
+    buffer: make, texture: make, sampler: make, pipeline: make, program: make,
     freeBuffer: ignore, freeProgram: ignore, write: ignore, copy: ignore, run: ignore,
     ready: async () => {}, drain: async () => {},
   };

@@ -104,6 +104,7 @@ def test_no_candidate_is_begun_when_time_is_up(gpu: NativeGpu, seconds: dict[Til
 def test_tiles_are_measured_and_a_choice_is_made(native_gpu: NativeGpu) -> None:
     """Whichever it is; on this adapter as it is."""
     chosen = asyncio.run(tune(native_gpu, budget_s=600))
+    assert native_gpu.info.samples_weights
     assert chosen.one in suitable(True, frozenset()).one
 
 

@@ -29,7 +29,7 @@ const TIMESTAMPS = 0x200 | 0x4; // QUERY_RESOLVE | COPY_SRC
 const READBACK = 0x1 | 0x8; // MAP_READ | COPY_DST
 // What some variants of kernels, and measuring, make use of.
 const SUBGROUP_MATRICES = "chromium-experimental-subgroup-matrix";
-const FEATURES = ["subgroups", "timestamp-query", "shader-f16", SUBGROUP_MATRICES];
+const FEATURES = ["subgroups", "timestamp-query", "shader-f16", "float32-filterable", SUBGROUP_MATRICES];
 const DEVICE_LOCAL = 0x1; // of a heap's properties
 
 /**
@@ -71,7 +71,7 @@ function subgroupMatrices(info) {
 
 /** One device and everything made on it. */
 export class Gpu {
-  /** @type {Map<number, GPUBuffer | GPUTexture>} */ #buffers = new Map();
+  /** @type {Map<number, GPUBuffer | GPUTexture | GPUSampler>} */ #buffers = new Map();
   /** @type {Pipeline[]} */ #pipelines = [];
   /** @type {Map<string, GPUShaderModule>} */ #modules = new Map();
   /** @type {Map<number, Recorded[]>} */ #programs = new Map();
@@ -116,11 +116,18 @@ export class Gpu {
     return this.#made(size, label, () => this.#device.createBuffer({ size, label, usage: STORAGE }));
   }
 
-  /** Of texels with 2 or 4 u32 each. @param {number} width @param {number} height @param {number} words @param {string} label */
+  /** Of texels with 2 or 4 f32 each. @param {number} width @param {number} height @param {number} words @param {string} label */
   texture(width, height, words, label) {
-    const format = words === 4 ? "rgba32uint" : "rg32uint";
+    const format = words === 4 ? "rgba32float" : "rg32float";
     const make = () => this.#device.createTexture({ size: [width, height], format, label, usage: TEXTURE });
     return this.#made(width * height * words * 4, label, make);
+  }
+
+  /** Of a texture's nearest texel. @returns {number} */
+  sampler() {
+    const handle = this.#nextHandle++;
+    this.#buffers.set(handle, this.#device.createSampler());
+    return handle;
   }
 
   /** @param {number} size @param {string} label @param {() => GPUBuffer | GPUTexture} make @returns {number} */
@@ -142,7 +149,8 @@ export class Gpu {
 
   /** @param {number} handle */
   freeBuffer(handle) {
-    this.#buffers.get(handle)?.destroy();
+    const freed = this.#buffers.get(handle);
+    if (freed && !(freed instanceof GPUSampler)) freed.destroy();
     this.#buffers.delete(handle);
   }
 
@@ -361,6 +369,7 @@ export class Gpu {
   /** @param {number} handle @returns {GPUBindingResource} */
   #resource(handle) {
     const found = this.#buffers.get(handle);
+    if (found instanceof GPUSampler) return found;
     return found instanceof GPUTexture ? found.createView() : { buffer: this.#at(handle) };
   }
 

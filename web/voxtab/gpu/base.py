@@ -28,7 +28,7 @@ MOST_TEXELS = 8192
 
 @dataclass(frozen=True)
 class Texture(Buffer):
-    """Rows of `width` texels of `words` u32 each, 2 or 4. Kernels read it by textureLoad, and fill it."""
+    """Rows of `width` texels of `words` f32 each, 2 or 4. Kernels fill it and sample it; the bits may mean anything."""
 
     width: int
     height: int
@@ -48,6 +48,12 @@ class AdapterInfo:
     max_workgroups: int
     features: frozenset[str] = frozenset()
     identity: str = ""
+
+    @property
+    def samples_weights(self) -> bool:
+        """Whether block-quantized weights are kept as textures: CPU adapters load a buffer's words lane by lane, each
+        behind a check, but all four of a texel at once."""
+        return self.software and "float32-filterable" in self.features
 
 
 @dataclass
@@ -111,6 +117,7 @@ class Gpu(ABC):
         self.allocated: dict[int, int] = {}
         self.chosen_tiles: Tiles | None = None
         self._unchecked = False
+        self._sampler: Buffer | None = None
         self._uniforms: dict[bytes, Buffer] = {}
         self._pipelines: dict[tuple[str, tuple[tuple[str, int], ...]], int] = {}
 
@@ -125,8 +132,9 @@ class Gpu(ABC):
 
     def tiles_for(self, weight: str) -> Tiles:
         """The same for a kind of weight. The candidates for a choice are for TUNED_WEIGHTS alone."""
-        default = default_tiles(self.info.software)
-        return (self.chosen_tiles or default) if weight in TUNED_WEIGHTS else default
+        if weight in TUNED_WEIGHTS:
+            return self.chosen_tiles or default_tiles(self.info.samples_weights)
+        return default_tiles(self.info.software)
 
     def buffer(self, size: int, label: str) -> Buffer:
         """A zeroed buffer of at least `size` bytes."""
@@ -152,6 +160,13 @@ class Gpu(ABC):
         made = Texture(self._create_texture(width, height, words, label), size, width, height, words)
         self.allocated[made.id] = size
         return made
+
+    def sampler(self) -> Buffer:
+        """Gives a texture's nearest texel, from edge to edge. Not to be freed."""
+        if self._sampler is None:
+            self.counters.calls += 1
+            self._sampler = Buffer(self._create_sampler(), 0)
+        return self._sampler
 
     def free(self, buffer: Buffer) -> None:
         if self.allocated.pop(buffer.id, None) is not None:
@@ -267,6 +282,9 @@ class Gpu(ABC):
 
     @abstractmethod
     def _create_texture(self, width: int, height: int, words: int, label: str) -> int: ...
+
+    @abstractmethod
+    def _create_sampler(self) -> int: ...
 
     @abstractmethod
     def _destroy_buffer(self, buffer: int) -> None: ...

@@ -51,6 +51,9 @@ class BrowserGpu(Gpu):
     def _create_texture(self, width: int, height: int, words: int, label: str) -> int:
         return int(self.js.texture(width, height, words, label))
 
+    def _create_sampler(self) -> int:
+        return int(self.js.sampler())
+
     def _destroy_buffer(self, buffer: int) -> None:
         self.js.freeBuffer(buffer)
 

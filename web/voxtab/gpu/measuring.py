@@ -31,6 +31,9 @@ class MeasuringGpu(Gpu):
     def _create_texture(self, width: int, height: int, words: int, label: str) -> int:
         return self._create_buffer(width * height * words * 4, label)
 
+    def _create_sampler(self) -> int:
+        return self._handle()
+
     def _create_pipeline(self, key: str, source: str, constants: dict[str, int]) -> int:
         return self._handle()
 

@@ -18,7 +18,11 @@ _STORAGE = (
 _TEXTURE = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.STORAGE_BINDING
 # Asked for as far as the adapter goes; everything runs with the defaults too.
 # WebGPU's names of features, and what wgpu calls them.
-_FEATURES = {"subgroups": "subgroup", "timestamp-query": "timestamp-query"}
+_FEATURES = {
+    "subgroups": "subgroup",
+    "timestamp-query": "timestamp-query",
+    "float32-filterable": "float32-filterable",
+}
 _LIMITS = ("max-buffer-size", "max-storage-buffer-binding-size")
 _IDENTITY = ("backend_type", "vendor", "architecture", "device", "description")
 
@@ -112,10 +116,15 @@ class NativeGpu(Gpu):
     def _create_texture(self, width: int, height: int, words: int, label: str) -> int:
         shape = {
             "size": (width, height, 1),
-            "format": "rgba32uint" if words == 4 else "rg32uint",
+            "format": "rgba32float" if words == 4 else "rg32float",
             "usage": _TEXTURE,
         }
         return self._made(width * height * words * 4, label, lambda: self._device.create_texture(**shape))
+
+    def _create_sampler(self) -> int:
+        handle = self._handle()
+        self._buffers[handle] = self._device.create_sampler()
+        return handle
 
     def _made(self, size: int, label: str, make: Callable[[], Any]) -> int:
         handle = self._handle()
@@ -172,7 +181,9 @@ class NativeGpu(Gpu):
 
     def _resource(self, handle: int) -> Any:
         found = self._buffers[handle]
-        return found.create_view() if isinstance(found, wgpu.GPUTexture) else {"buffer": found}
+        if isinstance(found, wgpu.GPUBuffer):
+            return {"buffer": found}
+        return found.create_view() if isinstance(found, wgpu.GPUTexture) else found
 
     def _destroy_program(self, program: int) -> None:
         del self._programs[program]

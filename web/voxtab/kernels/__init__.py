@@ -65,7 +65,7 @@ def variants() -> list[tuple[str, dict[str, Any]]]:
 
 
 def _tiles_by_storage(weight: str) -> dict[str, list[Tile]]:
-    """What may serve such weights; CPU adapters have block-quantized ones as textures."""
+    """What may serve such weights; CPU adapters have block-quantized ones as textures where they can."""
     if weight not in TUNED_WEIGHTS:
         return {"buffer": [*SOFTWARE, *GPU]}
     return {

@@ -2,7 +2,9 @@
 // W: rows x cols, see weights.wgsl; x row p at x_offset + p x_stride; y row p at y_offset + p y_stride.
 // grid: (ceil(rows / {{ threads * rows }}), ceil(n / {{ columns }})) workgroups of {{ threads }}; a thread holds {{ rows }} rows of W x {{ columns }} rows of x in registers.
 {% import "weights.wgsl" as w %}
+{% set vectors = {"q4_0": 1, "q8_0": 2}.get(weight) %}
 {{ w.bindings(weight, storage) }}
+{{ w.sampling(storage) -}}
 @group(0) @binding(2) var<storage, read> x: array<{{ w.value_type(weight) }}>;
 @group(0) @binding(3) var<storage, read> row_values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
@@ -15,6 +17,7 @@
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let blocks = dims.blocks;
   let last = dims.rows - 1u;
+  {{ w.let_texel(storage) -}}
   let row0 = (group.x * {{ threads }}u + lane) * {{ rows }}u;
   let column0 = group.y * {{ columns }}u;
 {% for r in range(0, rows, 4 if quantized else 1) %}
@@ -34,15 +37,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 {% if quantized %}
     let step = vec4<f32>(1.0, 0.00390625, 0.0000152587890625, 0.000000059604644775390625);
 {% for q in range(rows // 4) %}
-    let at{{ q }} = {{ w.quad_block("quad%d" % q, storage) }};
-    {{ w.let_scales("d%d" % q, "at%d" % q, storage) -}}
+    let at{{ q }} = {{ w.quad_block("quad%d" % q, vectors, storage) }};
+    {{ w.let_scales("d%d" % q, "at%d" % q, vectors, storage) -}}
 {% endfor %}
 {% endif %}
 {% if weight == "q4_0" %}
     let low = vec4<u32>(0x0000000Fu, 0x00000F00u, 0x000F0000u, 0x0F000000u);
     let high = vec4<u32>(0x000000F0u, 0x0000F000u, 0x00F00000u, 0xF0000000u);
 {% for r in range(rows) %}
-    let q{{ r }} = {{ w.quad_quants("at%d" % (r // 4), 4, r % 4, storage) }};
+    let q{{ r }} = {{ w.quad_quants("at%d" % (r // 4), vectors, r % 4, storage) }};
 {% endfor %}
 {% for word in range(4) %}
     {
@@ -66,7 +69,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 {% for half in range(2) %}
     {
 {% for r in range(rows) %}
-      let q{{ r }} = {{ w.quad_quants("at%d" % (r // 4), 8, r % 4 * 2 + half, storage) }};
+      let q{{ r }} = {{ w.quad_quants("at%d" % (r // 4), vectors, r % 4 * 2 + half, storage) }};
 {% endfor %}
 {% for word in range(4) %}
       {

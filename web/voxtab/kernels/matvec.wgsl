@@ -3,11 +3,13 @@
 // grid: ceil(rows / {{ rows }}) workgroups of {{ threads }} threads. Every thread takes each {{ threads }}th block of all {{ rows }} rows, so one
 // load of x serves {{ rows }} rows. Bytes read: the weights once.
 {% import "weights.wgsl" as w %}
+{% set vectors = {"q4_0": 1, "q8_0": 2}.get(weight) %}
 {% import "norm_input.wgsl" as norm %}
 {% if reduce == "subgroups" %}
 enable subgroups;
 {% endif %}
 {{ w.bindings(weight, storage) }}
+{{ w.sampling(storage) -}}
 @group(0) @binding(2) var<storage, read> x: array<{{ w.value_type(weight) }}>;
 @group(0) @binding(3) var<storage, read> row_values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
@@ -43,6 +45,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 {% endif %}
   let first_row = group.x * ROWS;
   let last = dims.rows - 1u;
+  {{ w.let_texel(storage) -}}
   let blocks = dims.blocks;
 {% for r in range(rows) %}
 {% if weight not in ("q4_0", "q8_0") %}
@@ -71,10 +74,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let h0 = a4 * step * 0.0625; let h1 = a5 * step * 0.0625; let h2 = a6 * step * 0.0625; let h3 = a7 * step * 0.0625;
 {% for r in range(0, rows, 4) %}
     {
-      let at = {{ w.quad_block("quad%d" % (r // 4), storage) }};
-      {{ w.let_scales("d", "at", storage) -}}
+      let at = {{ w.quad_block("quad%d" % (r // 4), vectors, storage) }};
+      {{ w.let_scales("d", "at", vectors, storage) -}}
 {% for k in range(4) %}
-      let q{{ k }} = {{ w.quad_quants("at", 4, k, storage) }};
+      let q{{ k }} = {{ w.quad_quants("at", vectors, k, storage) }};
       sum{{ r + k }} += d.{{ "xyzw"[k] }} * (dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.x) & low)), l0) + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.x) & high)), h0)
         + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.y) & low)), l1) + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.y) & high)), h1)
         + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.z) & low)), l2) + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.z) & high)), h2)
@@ -98,11 +101,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let offset = 128.0 * dot(total, vec3<f32>(1.0));
 {% for r in range(0, rows, 4) %}
     {
-      let at = {{ w.quad_block("quad%d" % (r // 4), storage) }};
-      {{ w.let_scales("d", "at", storage) -}}
+      let at = {{ w.quad_block("quad%d" % (r // 4), vectors, storage) }};
+      {{ w.let_scales("d", "at", vectors, storage) -}}
 {% for k in range(4) %}
-      let p{{ k }} = {{ w.quad_quants("at", 8, 2 * k, storage) }};
-      let q{{ k }} = {{ w.quad_quants("at", 8, 2 * k + 1, storage) }};
+      let p{{ k }} = {{ w.quad_quants("at", vectors, 2 * k, storage) }};
+      let q{{ k }} = {{ w.quad_quants("at", vectors, 2 * k + 1, storage) }};
       sum{{ r + k }} += d.{{ "xyzw"[k] }} * (dot(vec4<f32>(vec4<i32>(vec4<u32>(p{{ k }}.x) & byte)), a0) + dot(vec4<f32>(vec4<i32>(vec4<u32>(p{{ k }}.y) & byte)), a1)
         + dot(vec4<f32>(vec4<i32>(vec4<u32>(p{{ k }}.z) & byte)), a2) + dot(vec4<f32>(vec4<i32>(vec4<u32>(p{{ k }}.w) & byte)), a3)
         + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.x) & byte)), a4) + dot(vec4<f32>(vec4<i32>(vec4<u32>(q{{ k }}.y) & byte)), a5)

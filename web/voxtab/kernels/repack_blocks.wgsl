@@ -5,8 +5,8 @@
 {% set halves = 9 if weight == "q4_0" else 17 %}
 @group(0) @binding(0) var<storage, read> raw: array<u32>;
 {% if storage == "texture" %}
-@group(0) @binding(1) var quants: texture_storage_2d<rgba32uint, write>;
-@group(0) @binding(2) var scales: texture_storage_2d<rg32uint, write>;
+@group(0) @binding(1) var quants: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(2) var scales: texture_storage_2d<rg32float, write>;
 {% else %}
 @group(0) @binding(1) var<storage, read_write> quants: array<vec4<u32>>;
 @group(0) @binding(2) var<storage, read_write> scales: array<u32>;
@@ -24,7 +24,7 @@ fn word(i: u32) -> u32 {
 
 fn put(to: {{ "vec2<u32>" if storage == "texture" else "u32" }}, words: vec4<u32>) {
 {% if storage == "texture" %}
-  textureStore(quants, to, words);
+  textureStore(quants, to, bitcast<vec4<f32>>(words));
 {% else %}
   quants[to] = words;
 {% endif %}
@@ -58,7 +58,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     for (var r = 0u; r < 4u; r++) {
       pairs[r / 2u] |= move_block(row + r, id.x, vec2<u32>((id.x * 4u + r) * {{ vectors }}u, quad)) << (r % 2u * 16u);
     }
-    textureStore(scales, vec2<u32>(id.x, quad), vec4<u32>(pairs, 0u, 0u));
+    textureStore(scales, vec2<u32>(id.x, quad), bitcast<vec4<f32>>(vec4<u32>(pairs, 0u, 0u)));
 {% else %}
     let pair = dims.first + id.y * dims.step;
     let to = ((pair / 2u * dims.blocks + id.x) * 2u + pair % 2u) * 2u;

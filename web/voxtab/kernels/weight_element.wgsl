@@ -2,14 +2,14 @@
 {% import "weights.wgsl" as w %}
 {% macro quants_of(i) %}
 {%- set count = 4 if weight == "q4_0" else 8 -%}
-{{ "textureLoad(quants, vec2<u32>(block * %du + %s, row / 4u), 0)" % (count, i) if storage == "texture" else "quants[quad * %du + %s]" % (count, i) }}
+{{ "bitcast<vec4<u32>>(textureLoad(quants, vec2<u32>(block * %du + %s, row / 4u), 0))" % (count, i) if storage == "texture" else "quants[quad * %du + %s]" % (count, i) }}
 {%- endmacro %}
 fn element(row: u32, c: u32) -> f32 {
   let block = c / {{ w.block_elements(weight) }}u;
 {% if weight in ("q4_0", "q8_0") %}
   let in_quad = row & 3u;
 {% if storage == "texture" %}
-  let halves = textureLoad(scales, vec2<u32>(block, row / 4u), 0);
+  let halves = bitcast<vec2<u32>>(textureLoad(scales, vec2<u32>(block, row / 4u), 0).xy);
 {% else %}
   let quad = (row / 4u) * dims.blocks + block;
   let halves = scales[quad];

@@ -11,7 +11,8 @@
    block of those rows. Their f16 scales are the halves of a vec2<u32>. Both are at (row / 4) x blocks + b.
 
    Stored as a "texture" for CPU adapters, which load a whole texel at once but a buffer's words lane by lane: a texel of quants is
-   a vec4<u32>, one of scales a quad's; row / 4 is the texel's row, and what is end to end above lies side by side.
+   the bits of a vec4<u32>, one of scales those of a quad's; row / 4 is the texel's row, and what is end to end above lies side by
+   side. The products sample them, as Tint looks up the texture's size at each textureLoad, which takes as long as the load.
 
    The two matrices of a gated layer lie in one, their rows taking turns. In a buffer two and two: 4i and 4i + 1 are the gate's 2i
    and 2i + 1, the next two are the other's; in a texture four and four. -#}
@@ -22,8 +23,8 @@
 {% macro block_vectors(weight) %}{{ {"q4_0": 8, "q8_0": 8, "f16": 2, "f32": 1, "f32_scalar": 1}[weight] }}{% endmacro %}
 {% macro bindings(weight, storage) %}
 {% if storage == "texture" %}
-@group(0) @binding(0) var quants: texture_2d<u32>;
-@group(0) @binding(1) var scales: texture_2d<u32>;
+@group(0) @binding(0) var quants: texture_2d<f32>;
+@group(0) @binding(1) var scales: texture_2d<f32>;
 {% else %}
 @group(0) @binding(0) var<storage, read> quants: array<{{ quant_type(weight) }}>;
 {% if weight in ("q4_0", "q8_0") %}
@@ -31,20 +32,31 @@
 {% endif %}
 {% endif %}
 {% endmacro %}
-{# Where the blocks of the quad with `row` begin, and where the one with block b is. #}
-{% macro quad(row, storage) %}{{ row }} / 4u{{ "" if storage == "texture" else " * blocks" }}{% endmacro %}
-{% macro quad_block(quad, storage) %}{{ "vec2<u32>(b, %s)" % quad if storage == "texture" else "%s + b" % quad }}{% endmacro %}
-{# `name`: the four scales of the quad's block `at`. #}
-{% macro let_scales(name, at, storage) %}
+{# For kernels that multiply: what comes before them, and what they begin with. #}
+{% macro sampling(storage) %}
 {% if storage == "texture" %}
-let {{ name }}_halves = textureLoad(scales, {{ at }}, 0);
+@group(0) @binding(7) var nearest: sampler;
+{% endif %}
+{% endmacro %}
+{% macro let_texel(storage) %}
+{% if storage == "texture" %}
+let texel = 1.0 / vec2<f32>(textureDimensions(quants));
+{% endif %}
+{% endmacro %}
+{# Where the blocks of the quad with `row` begin; where the one with block b is, of `count` vectors of quants a row and four rows. #}
+{% macro quad(row, storage) %}{{ "(f32(%s / 4u) + 0.5) * texel.y" % row if storage == "texture" else "%s / 4u * blocks" % row }}{% endmacro %}
+{% macro quad_block(quad, count, storage) %}{{ "vec2<f32>(f32(b) * %d.0 * texel.x, %s)" % (4 * count, quad) if storage == "texture" else "%s + b" % quad }}{% endmacro %}
+{# `name`: the four scales of the quad's block `at`. #}
+{% macro let_scales(name, at, count, storage) %}
+{% if storage == "texture" %}
+let {{ name }}_halves = bitcast<vec2<u32>>(textureSampleLevel(scales, nearest, vec2<f32>({{ at }}.x + {{ 2 * count }}.0 * texel.x, {{ at }}.y), 0.0).xy);
 let {{ name }} = vec4<f32>(unpack2x16float({{ name }}_halves.x), unpack2x16float({{ name }}_halves.y));
 {% else %}
 let {{ name }} = {{ quad_scales(at) }};
 {% endif %}
 {% endmacro %}
 {% macro quad_scales(at) %}vec4<f32>(unpack2x16float(scales[{{ at }}].x), unpack2x16float(scales[{{ at }}].y)){% endmacro %}
-{# The i-th of the `count` vectors of quants that the quad's block `at` has. #}
+{# The i-th vector of quants of the quad's block `at`. #}
 {% macro quad_quants(at, count, i, storage) -%}
-{{ "textureLoad(quants, vec2<u32>(%s.x * %du + %du, %s.y), 0)" % (at, count, i, at) if storage == "texture" else "quants[%s * %du + %du]" % (at, count, i) }}
+{{ "bitcast<vec4<u32>>(textureSampleLevel(quants, nearest, vec2<f32>(%s.x + %d.5 * texel.x, %s.y), 0.0))" % (at, i, at) if storage == "texture" else "quants[%s * %du + %du]" % (at, 4 * count, i) }}
 {%- endmacro %}

@@ -104,6 +104,8 @@ class Recorder:
                 (3, layer.bias or layer.scale or self._nothing),
                 (4, out.buffer),
             ]
+            if weight.storage == "texture":
+                bindings.append((7, self.gpu.sampler()))
             if tile.norms:
                 bindings.append((6, norm.gain if norm else self._nothing))
             grid = (ceil_div(segment.rows, tile.covers[0]), ceil_div(n, tile.covers[1]))

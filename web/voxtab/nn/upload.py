@@ -184,8 +184,7 @@ class Upload:
         return Weight(kind, rows, cols, tuple(segments), storage)
 
     def _storage(self, kind: str) -> str:
-        """CPU adapters load a texture's texels several times faster than a buffer's words."""
-        return "texture" if self.gpu.info.software and kind in BLOCK_KINDS else "buffer"
+        return "texture" if self.gpu.info.samples_weights and kind in BLOCK_KINDS else "buffer"
 
     def _most_rows(self, kind: str, cols: int) -> int:
         """Of one segment: whole tiles, as far as one binding and one grid go."""

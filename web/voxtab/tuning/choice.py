@@ -23,7 +23,7 @@ _MOST_CHARACTERS = 1 << 16
 
 def choice_name(info: AdapterInfo) -> str:
     """A file name for the choice made on this device by this version of the engine, with this choice of kernels."""
-    known = repr([default_tiles(info.software), CANDIDATES])
+    known = repr([default_tiles(info.samples_weights), CANDIDATES])
     told = "\n".join([info.identity, __version__, str(_VERSION), known])
     return f"tuning-{hashlib.sha256(told.encode()).hexdigest()[:24]}.json"
 
@@ -53,7 +53,7 @@ def from_text(text: str, info: AdapterInfo) -> Tiles | None:
         tiles = Tiles(_tile(found["one"]), tuple(map(_tile, found["few"])), _tile(found["many"]))
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    allowed = suitable(info.software, info.features)
+    allowed = suitable(info.samples_weights, info.features)
     if named != (_FORMAT, _VERSION, info.identity, __version__):
         return None
     try:  # those that are known, not those read: 8.0 is as good as 8 only until it is part of a name

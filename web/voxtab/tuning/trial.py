@@ -47,8 +47,8 @@ async def tune(gpu: Gpu, budget_s: float = BUDGET_S) -> Tiles:
 
     Raises VoxtabError device-lost, and adapter-too-small where there is no memory even for this.
     """
-    default = default_tiles(gpu.info.software)
-    allowed = suitable(gpu.info.software, gpu.info.features)
+    default = default_tiles(gpu.info.samples_weights)
+    allowed = suitable(gpu.info.samples_weights, gpu.info.features)
     before = gpu.chosen_tiles
     trial = Trial(gpu)
     try:
