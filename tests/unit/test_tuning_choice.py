@@ -69,13 +69,20 @@ def test_a_choice_names_kernels_as_they_are_named() -> None:
 
 
 def test_a_gpu_s_choice_is_none_of_a_cpu_adapter_s() -> None:
-    software = replace(INFO, software=True)
+    software = replace(INFO, software=True, features=INFO.features | {"float32-filterable"})
     assert from_text(to_text(CHOSEN, software), software) is None
     assert from_text(to_text(SOFTWARE, software), software) == SOFTWARE
 
 
+def test_a_cpu_adapter_that_samples_no_floats_has_the_tiles_for_buffers() -> None:
+    software = replace(INFO, software=True)
+    assert from_text(to_text(SOFTWARE, software), software) is None
+    assert from_text(to_text(GPU, software), software) == GPU
+
+
 def test_every_device_has_a_name_of_its_own() -> None:
-    infos = [INFO, replace(INFO, identity="another"), replace(INFO, software=True)]
+    sampling = frozenset({"float32-filterable"})
+    infos = [INFO, replace(INFO, identity="another"), replace(INFO, software=True, features=sampling)]
     names = {choice_name(info) for info in infos}
     assert len(names) == 3
     assert all(name.removeprefix("tuning-").removesuffix(".json").isalnum() for name in names)
