@@ -22,7 +22,7 @@ export async function findAdapter({ gpu, userAgent }) {
       "no-webgpu",
       "This browser does not offer WebGPU to this page.",
       firefox
-        ? "Update Firefox. Where it is off still, set dom.webgpu.enabled to true in about:config, then restart it."
+        ? "Update Firefox. Where WebGPU is off still, set dom.webgpu.enabled to true in about:config, then restart it."
         : "Use a current Chrome, Edge, Firefox or Safari, over HTTPS or localhost.",
     );
   }
