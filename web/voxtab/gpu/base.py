@@ -52,7 +52,7 @@ class AdapterInfo:
     @property
     def samples_weights(self) -> bool:
         """Whether block-quantized weights are kept as textures: CPU adapters load a buffer's words lane by lane, each
-        behind a check, but all four of a texel at once."""
+        behind a check, but all four of a texel at once. See tuning/sampling.py for those that alter them."""
         return self.software and "float32-filterable" in self.features
 
 

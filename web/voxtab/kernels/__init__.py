@@ -39,6 +39,7 @@ def variants() -> list[tuple[str, dict[str, Any]]]:
     found: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in plain]
     found += [("ring_store", {}), ("repack_conv", {}), ("repack_upsampling", {}), ("fold_weight_norm", {})]
     found += [("interleave_rows", {})]
+    found += [("texel_bits", {"way": way}) for way in ("in", "out")]
     found += [("codec_latent", {}), ("reflect_rows", {})]
     for weight in WEIGHT_TYPES:
         for storage, tiles in _tiles_by_storage(weight).items():

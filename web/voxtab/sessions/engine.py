@@ -21,6 +21,7 @@ from voxtab.sessions.trace import Trace
 from voxtab.sessions.transcription import Transcription
 from voxtab.sessions.utterance import MAX_TEXT_CHARACTERS
 from voxtab.sessions.warm_up import compile_asr, compile_tts, warm_up_asr, warm_up_tts
+from voxtab.tuning.sampling import check_sampling
 from voxtab.tuning.tuner import Tuner
 
 
@@ -47,6 +48,7 @@ class Engine:
         of this task is loaded. Nothing of a failed one stays allocated.
         """
         directory = await read_directory(source)
+        await check_sampling(self.gpu)
         name = str(directory.metadata.get("general.name", ""))[:200]
         need = memory_need(directory, self.gpu.info)
         self._check_memory(name, need)

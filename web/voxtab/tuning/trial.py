@@ -22,8 +22,8 @@ BUDGET_S = 1.0
 _SHARE_OF_ONE = 0.6
 # Of a Q4_0 block in a file.
 _BLOCK_BYTES = 18
-# Less than that better is noise.
-_BETTER = 0.95
+# Less than that better is noise; more than that worse at once is not worth another look.
+_BETTER, _HOPELESS = 0.95, 3.0
 _REPEATS = 4
 # A submit repeats a product until it takes about this long: timestamps are told in steps of 0.1 ms, and fences are slow.
 _SUBMIT_S = 0.005
@@ -142,11 +142,13 @@ class Trial:
         programs = [self._program(tiles, weights, n) for tiles in choices]
         try:
             await self._gpu.ready()
-            times = 1
+            once = []
             for program in programs:
                 await self._gpu.timed(program, 1)  # some drivers compile at the first run
-                once = await self._gpu.timed(program, 1)
-                times = max(times, min(_MOST_TIMES, int(_SUBMIT_S / max(once, 1e-7))))
+                once.append(await self._gpu.timed(program, 1))
+            if once[0] > _HOPELESS * min(once):
+                return once
+            times = max(1, min(_MOST_TIMES, int(_SUBMIT_S / max(*once, 1e-7))))
             taken = [
                 [await self._gpu.timed(program, times) / times for program in programs]
                 for _ in range(_REPEATS)
