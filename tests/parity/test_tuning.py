@@ -13,6 +13,7 @@ import pytest
 
 from voxtab import kernels
 from voxtab.cli.tuning_file import TuningFolder
+from voxtab.gpu.base import Program
 from voxtab.gpu.native import NativeGpu
 from voxtab.kernels.tiles import CANDIDATES, GPU, Tile, Tiles, suitable
 from voxtab.tuning import trial, tuner
@@ -99,6 +100,22 @@ def test_features_that_are_missing_are_not_asked_for(gpu: NativeGpu, seconds: di
 def test_no_candidate_is_begun_when_time_is_up(gpu: NativeGpu, seconds: dict[Tile, float]) -> None:
     seconds |= {SPREAD: 0.1}
     assert asyncio.run(tune(gpu, budget_s=0)) == GPU
+
+
+@pytest.mark.parametrize(("taken", "looks"), [(2.9, 4), (3.1, 0)])
+def test_a_tile_that_is_far_slower_at_once_is_not_timed_at_length(
+    gpu: NativeGpu, monkeypatch: pytest.MonkeyPatch, taken: float, looks: int
+) -> None:
+    runs: list[int] = []
+
+    async def timed(program: Program, times: int) -> float:
+        runs.append(program.id)
+        return taken if program.id == min(runs) else 1.0
+
+    monkeypatch.setattr(gpu, "timed", timed)
+    candidate = Tiles(SPREAD, GPU.few, GPU.many)
+    assert asyncio.run(Trial(gpu)._seconds([candidate, GPU], 1)) == [taken, 1.0]
+    assert len(runs) == 2 * (2 + looks)
 
 
 def test_tiles_are_measured_and_a_choice_is_made(native_gpu: NativeGpu) -> None:
