@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from voxtab.cli.model_files import open_model
 from voxtab.gpu.base import Gpu
 from voxtab.models.asr_state import AsrOptions
 from voxtab.sessions.engine import Engine
+from voxtab.sessions.speech import Speech
 from voxtab.sessions.trace import Trace
 from voxtab.sessions.transcription import Transcription
 
@@ -40,6 +42,20 @@ def transcribe(
     asyncio.run(run(session, audio, feeds))
     session.free()
     return session
+
+
+def spoken(session: Speech) -> Floats:
+    """The sound of a session, which is finished with it."""
+
+    async def run() -> array[float]:
+        sound = array("f")
+        while not session.done:
+            sound.extend(await session.step())
+        return sound
+
+    sound = asyncio.run(run())
+    session.free()
+    return np.frombuffer(sound, np.float32)
 
 
 def traced(engine: Engine, audio: Floats, options: AsrOptions, feeds: Sequence[int] = ()) -> dict[str, Any]:

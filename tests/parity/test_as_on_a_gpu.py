@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from array import array
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ import soundfile
 
 from shard_tools.quantize import quantize_checkpoint
 from tests.parity import comparison
-from tests.parity.engine import loaded, traced, transcribe
+from tests.parity.engine import loaded, spoken, traced, transcribe
 from tests.parity.golden import SETS, Expected
 from tests.parity.tts_gguf import write_tts_gguf
 from voxtab.gpu.native import NativeGpu
@@ -50,14 +49,6 @@ def test_a_speech_is_the_golden_one(gpu: NativeGpu, data: Path, tmp_path: Path) 
     noise = array("f", expected["x0"].astype("<f4").tobytes())
     text = "Hello there! It's 42 degrees — très bien."
     session = engine.speech(text, "neutral_female", SpeechOptions(euler_steps=7, noise=noise))
-
-    async def spoken() -> array[float]:
-        sound = array("f")
-        while not session.done:
-            sound.extend(await session.step())
-        return sound
-
-    sound = asyncio.run(spoken())
-    session.free()
+    sound = spoken(session)
     assert session.codes == expected["q4_0/steps7/codes"].tolist()
-    np.testing.assert_allclose(np.asarray(sound), expected["q4_0/codec/wave"], atol=1e-4)
+    np.testing.assert_allclose(sound, expected["q4_0/codec/wave"], atol=1e-4)

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 
 from shard_tools.quantize import quantize_checkpoint
+from tests.parity.engine import spoken
 from tests.parity.tts_gguf import write_tts_gguf
 from voxtab.cli.model_files import open_model
 from voxtab.errors import VoxtabError
@@ -23,7 +24,7 @@ from voxtab.gpu.native import NativeGpu
 from voxtab.models.memory import memory_need
 from voxtab.models.source import read_directory
 from voxtab.sessions.engine import Engine
-from voxtab.sessions.speech import PAUSE_S, Speech, SpeechOptions
+from voxtab.sessions.speech import PAUSE_S, SpeechOptions
 from voxtab.sessions.speech_trace import SpeechTrace
 
 VOXTAB = str(Path(sys.executable).with_name("voxtab"))
@@ -56,18 +57,6 @@ def loaded(engine: Engine, model: Path) -> Engine:
 
 def noise(expected: Any) -> array[float]:
     return array("f", expected["x0"].astype(np.float32).tobytes())
-
-
-def spoken(session: Speech) -> np.ndarray[Any, np.dtype[np.float32]]:
-    async def run() -> array[float]:
-        sound = array("f")
-        while not session.done:
-            sound.extend(await session.step())
-        return sound
-
-    sound = asyncio.run(run())
-    session.free()
-    return np.frombuffer(sound, np.float32)
 
 
 @pytest.mark.parametrize("steps", [3, 7, 8])

@@ -111,10 +111,13 @@ class NativeGpu(Gpu):
         await self._read_buffer(self._fence, 0, 4).bytes()
 
     def _create_buffer(self, size: int, label: str) -> int:
-        return self._made(size, label, lambda: self._device.create_buffer(size=size, usage=_STORAGE))
+        return self._made(
+            size, label, lambda: self._device.create_buffer(label=label, size=size, usage=_STORAGE)
+        )
 
     def _create_texture(self, width: int, height: int, words: int, label: str) -> int:
         shape = {
+            "label": label,
             "size": (width, height, 1),
             "format": "rgba32float" if words == 4 else "rg32float",
             "usage": _TEXTURE,

@@ -25,18 +25,21 @@ async def keeps_bits(gpu: Gpu) -> bool:
     with gpu.all_or_nothing():
         given, got = (gpu.buffer(16 * count, f"words {way} texels") for way in ("in", "out of"))
         texels = gpu.texture(count, 1, 4, "texels")
-    gpu.write(given, 0, memoryview(words))
-    ways = [gpu.pipeline(key("texel_bits", way=way), source("texel_bits", way=way)) for way in ("in", "out")]
-    program = gpu.program(
-        [
-            Dispatch(ways[0], ((0, given), (1, texels)), (count, 1, 1)),
-            Dispatch(ways[1], ((0, got), (1, texels), (2, gpu.sampler())), (count, 1, 1)),
-        ]
-    )
     try:
+        gpu.write(given, 0, memoryview(words))
+        into, out_of = (
+            gpu.pipeline(key("texel_bits", way=way), source("texel_bits", way=way)) for way in ("in", "out")
+        )
+        program = gpu.program(
+            [
+                Dispatch(into, ((0, given), (1, texels)), (count, 1, 1)),
+                Dispatch(out_of, ((0, got), (1, texels), (2, gpu.sampler())), (count, 1, 1)),
+            ]
+        )
         await gpu.ready()
-        return await gpu.run_and_read(program, got, 0, 16 * count).bytes() == words.tobytes()
-    finally:
+        back = await gpu.run_and_read(program, got, 0, 16 * count).bytes()
         gpu.free_program(program)
+        return back == words.tobytes()
+    finally:
         for made in (given, got, texels):
             gpu.free(made)
